@@ -1,0 +1,145 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is everything that an operator can set. The yaml tag is the key; the path of keys, in
+// capitals with "_", behind LATCHKEY_ is the environment variable. Durations are written as Go
+// writes them ("15m", "24h"). A Secret can also be read from a file, by the key with _file behind
+// it. configs/latchkey.example.yaml documents each key with its default.
+type Config struct {
+	Issuer         string         `yaml:"issuer"`
+	Listen         string         `yaml:"listen"`
+	TLS            TLS            `yaml:"tls"`
+	Admin          Listener       `yaml:"admin"`
+	Ops            Listener       `yaml:"ops"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// SecretKey is the master secret: 32 random bytes in base64 or hex. Codes, and the
+	// encryption of signing keys at rest, hang on keys derived from it.
+	SecretKey Secret   `yaml:"secret_key"`
+	Database  Database `yaml:"database"`
+	Redis     Redis    `yaml:"redis"`
+	Phone     Phone    `yaml:"phone"`
+	Codes     Codes    `yaml:"codes"`
+	SMS       SMS      `yaml:"sms"`
+	HR        HR       `yaml:"hr"`
+	// Tiers are ordered: the first rule that matches wins.
+	Tiers   []Tier            `yaml:"tiers"`
+	Clients map[string]Client `yaml:"clients"`
+	CORS    CORS              `yaml:"cors"`
+	// ShutdownTimeout is how long a stop waits for requests and queued texts.
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+	Log             Log           `yaml:"log"`
+}
+
+// TLS is the public listener's certificate; both empty means that a proxy ends TLS.
+type TLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Listener is an address, host:port.
+type Listener struct {
+	Listen string `yaml:"listen"`
+}
+
+// Database is the record: postgres://… or sqlite:PATH.
+type Database struct {
+	URL          Secret `yaml:"url"`
+	MaxOpenConns int    `yaml:"max_open_conns"`
+	// Pooler is "none", or "transaction" behind PgBouncer in transaction mode.
+	Pooler string `yaml:"pooler"`
+	// AutoMigrate lets serve apply pending migrations, under a lock, before it starts.
+	AutoMigrate bool `yaml:"auto_migrate"`
+}
+
+// Redis keeps what expires. URL is redis://, rediss://, redis+cluster:// or redis+sentinel://.
+type Redis struct {
+	URL       Secret `yaml:"url"`
+	KeyPrefix string `yaml:"key_prefix"`
+}
+
+// Phone is how numbers are read.
+type Phone struct {
+	DefaultRegion  string `yaml:"default_region"`
+	AllowFictional bool   `yaml:"allow_fictional"`
+}
+
+// Codes are one-time codes.
+type Codes struct {
+	Lifetime         time.Duration `yaml:"lifetime"`
+	ResendGap        time.Duration `yaml:"resend_gap"`
+	GuessesPerSource int           `yaml:"guesses_per_source"`
+	Guesses          int           `yaml:"guesses"`
+}
+
+// SMS is how texts are sent.
+type SMS struct {
+	// Brand is the name in the text: "123456 is your Latchkey code."
+	Brand     string `yaml:"brand"`
+	QueueSize int    `yaml:"queue_size"`
+	Workers   int    `yaml:"workers"`
+	Twilio    Twilio `yaml:"twilio"`
+}
+
+// Twilio is the SMS provider.
+type Twilio struct {
+	BaseURL             string        `yaml:"base_url"`
+	AccountSID          string        `yaml:"account_sid"`
+	APIKeySID           string        `yaml:"api_key_sid"`
+	APIKeySecret        Secret        `yaml:"api_key_secret"`
+	MessagingServiceSID string        `yaml:"messaging_service_sid"`
+	From                string        `yaml:"from"`
+	Timeout             time.Duration `yaml:"timeout"`
+}
+
+// HR guards what an import may do.
+type HR struct {
+	// MaxLeaversPercent of a source's people may leave in one import without --yes, but
+	// always as many as MaxLeaversFloor less one.
+	MaxLeaversPercent int `yaml:"max_leavers_percent"`
+	MaxLeaversFloor   int `yaml:"max_leavers_floor"`
+}
+
+// Tier is one access tier and the rule that leads to it.
+type Tier struct {
+	Name                string              `yaml:"name"`
+	When                map[string][]string `yaml:"when"`
+	Permissions         []string            `yaml:"permissions"`
+	Scopes              []string            `yaml:"scopes"`
+	AccessTokenLifetime time.Duration       `yaml:"access_token_lifetime"`
+	IDTokenLifetime     time.Duration       `yaml:"id_token_lifetime"`
+}
+
+// Client is an application; its id is its key under clients.
+type Client struct {
+	Name string `yaml:"name"`
+	// Secret makes the client confidential.
+	Secret Secret `yaml:"secret"`
+	// Grants: "passwordless", and "legacy_ro" for /oauth/ro.
+	Grants []string `yaml:"grants"`
+	// Audiences that the client may ask tokens for.
+	Audiences []string `yaml:"audiences"`
+	// Scopes that the client may ask for; empty means every scope that tiers allow.
+	Scopes []string `yaml:"scopes"`
+	// Tiers whose people may sign in to this client; empty means all.
+	Tiers []string `yaml:"tiers"`
+	// Origins of browser apps, for CORS: "https://app.example.com".
+	Origins []string `yaml:"origins"`
+	// Algorithm signs the client's tokens: RS256, ES256 or EdDSA.
+	Algorithm string `yaml:"algorithm"`
+}
+
+// CORS is for the origins that no client has registered.
+type CORS struct {
+	// AllowLoopback lets pages on localhost, 127.0.0.1 and [::1], any port, call the API.
+	AllowLoopback bool `yaml:"allow_loopback"`
+}
+
+// Log is what goes to standard error.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
