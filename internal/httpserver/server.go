@@ -1,0 +1,123 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Limits of one request (X9).
+const (
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 120 * time.Second
+	maxHeaderBytes = 32 << 10
+	// handleTimeout ends work for a caller who has given up: most clients wait 10 s.
+	handleTimeout = 8 * time.Second
+)
+
+// Options make a server.
+type Options struct {
+	// Name is the listener's, for logs: "public".
+	Name string
+	// Address is host:port; port 0 takes a free one.
+	Address string
+	// CertFile and KeyFile end TLS here; both empty for plain HTTP.
+	CertFile, KeyFile string
+	// TrustedProxies are whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Fail renders an error of a handler, or of the router, in the listener's shape.
+	Fail func(c echo.Context, err error)
+	// Observe is told of each request when it is over; nil for nobody.
+	Observe func(route, method string, status int, took time.Duration)
+	Log     *slog.Logger
+}
+
+// Server is one listener.
+type Server struct {
+	// Echo takes the routes, before Start.
+	Echo     *echo.Echo
+	opts     Options
+	server   *http.Server
+	listener net.Listener
+}
+
+// New returns a server that does not listen yet.
+func New(opts Options) *Server {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = sourceExtractor(opts.TrustedProxies)
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if !c.Response().Committed {
+			opts.Fail(c, err)
+		}
+	}
+	e.Use(observe(opts), recoverPanic(opts.Log), deadline)
+	e.Logger.SetOutput(slogWriter{opts.Log})
+	return &Server{
+		Echo: e, opts: opts,
+		server: &http.Server{
+			Handler: e, ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+			ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
+		},
+	}
+}
+
+// Listen takes the address, so that a port in use is known before anything else starts.
+func (s *Server) Listen(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", s.opts.Address)
+	if err != nil {
+		return fmt.Errorf("%s listener: %w", s.opts.Name, err)
+	}
+	s.listener = listener
+	return nil
+}
+
+// Addr is where the server listens, after Listen.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers requests until Shutdown, after which it returns nil.
+func (s *Server) Serve() error {
+	var err error
+	if s.opts.CertFile != "" {
+		err = s.server.ServeTLS(s.listener, s.opts.CertFile, s.opts.KeyFile)
+	} else {
+		err = s.server.Serve(s.listener)
+	}
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("%s listener: %w", s.opts.Name, err)
+	}
+	return nil
+}
+
+// Shutdown stops listening and waits for the requests under way, until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("%s listener: %w", s.opts.Name, errors.Join(err, s.server.Close()))
+	}
+	return nil
+}
+
+// sourceExtractor believes X-Forwarded-For only from proxies, and of it the right-most entry that
+// is none of them: everything further left is the caller's own invention (X4).
+func sourceExtractor(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{
+			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}

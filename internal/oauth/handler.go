@@ -1,0 +1,91 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/otp"
+)
+
+// Login is what the endpoints ask of the domain.
+type Login interface {
+	Start(ctx context.Context, r login.StartRequest) (login.Started, error)
+	SignIn(ctx context.Context, r login.SignInRequest) (login.Tokens, error)
+	UserInfo(ctx context.Context, accessToken string) (login.UserInfo, error)
+}
+
+// Keys are the public halves of the signing keys.
+type Keys interface {
+	// JWKS returns them as JSON, with an entity tag.
+	JWKS() (body []byte, etag string)
+	// Algorithms are those that tokens are signed with.
+	Algorithms() []string
+}
+
+// Handler serves the public endpoints.
+type Handler struct {
+	// Issuer ends with a slash. URLs come from it and from no header (O12).
+	Issuer  string
+	Clients *client.Registry
+	Login   Login
+	Keys    Keys
+	// Scopes are those that discovery names.
+	Scopes []string
+}
+
+// Register mounts the endpoints at the root, where SDKs look for them (wire contract 1).
+func (h *Handler) Register(e *echo.Echo) error {
+	discovery, err := h.discovery()
+	if err != nil {
+		return err
+	}
+	e.Use(cors(h.Clients))
+	e.POST(startPath, shaped(startError, h.start))
+	e.POST(tokenPath, h.token)
+	e.POST(legacyPath, shaped(legacyError, h.legacy))
+	e.Match([]string{http.MethodGet, http.MethodPost}, userInfoPath, h.userInfo)
+	readable := []string{http.MethodGet, http.MethodHead}
+	e.Match(readable, jwksPath, h.jwks)
+	e.Match(readable, discoveryPath, discovery)
+	e.Match(readable, metadataPath, discovery)
+	return nil
+}
+
+const (
+	startPath     = "/passwordless/start"
+	tokenPath     = "/oauth/token" // #nosec G101 -- a path
+	legacyPath    = "/oauth/ro"
+	userInfoPath  = "/userinfo"
+	jwksPath      = "/.well-known/jwks.json"
+	discoveryPath = "/.well-known/openid-configuration"
+	metadataPath  = "/.well-known/oauth-authorization-server"
+)
+
+// shaped gives an endpoint its own words for errors.
+func shaped(to func(error) *Error, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			return to(err)
+		}
+		return nil
+	}
+}
+
+// private keeps an answer out of caches (O3).
+func private(c echo.Context) {
+	c.Response().Header().Set("Cache-Control", "no-store")
+}
+
+// source is where the request comes from, as limits see it.
+func source(c echo.Context) otp.Source {
+	addr, err := netip.ParseAddr(c.RealIP())
+	if err != nil { // no address at all, as on a Unix socket: all such are one source
+		return "unknown"
+	}
+	return otp.SourceOf(addr)
+}

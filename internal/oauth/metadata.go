@@ -1,0 +1,72 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Cache times of what verifiers fetch: JWKS small, so that a new key is known soon (J5).
+const (
+	jwksCache      = "public, max-age=300"
+	discoveryCache = "public, max-age=3600"
+)
+
+// metadata is OpenID Connect Discovery §3 and RFC 8414 §2, of what works and nothing else: there
+// are no authorization endpoint and no response types, so both are left out.
+type metadata struct {
+	Issuer              string   `json:"issuer"`
+	TokenEndpoint       string   `json:"token_endpoint"`
+	UserInfoEndpoint    string   `json:"userinfo_endpoint"`
+	JWKSURI             string   `json:"jwks_uri"`
+	ScopesSupported     []string `json:"scopes_supported"`
+	GrantTypes          []string `json:"grant_types_supported"`
+	SubjectTypes        []string `json:"subject_types_supported"`
+	IDTokenAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
+	TokenEndpointAuth   []string `json:"token_endpoint_auth_methods_supported"`
+	ClaimsSupported     []string `json:"claims_supported"`
+	ACRValuesSupported  []string `json:"acr_values_supported"`
+	ClaimTypesSupported []string `json:"claim_types_supported"`
+}
+
+// discovery makes the document once; it changes only with the configuration.
+func (h *Handler) discovery() (echo.HandlerFunc, error) {
+	at := func(path string) string { return h.Issuer + path[1:] }
+	body, err := json.Marshal(metadata{
+		Issuer: h.Issuer, TokenEndpoint: at(tokenPath), UserInfoEndpoint: at(userInfoPath), JWKSURI: at(jwksPath),
+		ScopesSupported: h.Scopes, GrantTypes: []string{passwordlessGrant}, SubjectTypes: []string{"public"},
+		IDTokenAlgorithms: h.Keys.Algorithms(),
+		TokenEndpointAuth: []string{"none", "client_secret_post", "client_secret_basic"},
+		ClaimsSupported: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "sid", "tier",
+			"name", "nickname", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
+		},
+		ACRValuesSupported: []string{"aal1"}, ClaimTypesSupported: []string{"normal"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode discovery: %w", err)
+	}
+	digest := sha256.Sum256(body)
+	etag := `"` + hex.EncodeToString(digest[:8]) + `"`
+	return func(c echo.Context) error { return cached(c, body, etag, discoveryCache) }, nil
+}
+
+// jwks serves GET /.well-known/jwks.json (RFC 7517 §5) from memory.
+func (h *Handler) jwks(c echo.Context) error {
+	body, etag := h.Keys.JWKS()
+	return cached(c, body, etag, jwksCache)
+}
+
+func cached(c echo.Context, body []byte, etag, control string) error {
+	header := c.Response().Header()
+	header.Set("Cache-Control", control)
+	header.Set("ETag", etag)
+	if c.Request().Header.Get("If-None-Match") == etag {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return c.JSONBlob(http.StatusOK, body)
+}

@@ -1,0 +1,94 @@
+package otp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/phone"
+)
+
+// ErrInvalidCode covers a wrong, an expired, a used and a never-issued code alike: telling them
+// apart would tell a caller which numbers are enrolled.
+var ErrInvalidCode = errors.New("otp: invalid code")
+
+// ErrTooManyGuesses means that the source, or everybody, has no guess left at this code.
+var ErrTooManyGuesses = errors.New("otp: too many guesses")
+
+// ThrottledError means that a start came too soon and had no effect.
+type ThrottledError struct {
+	// RetryAfter is when the same start can succeed.
+	RetryAfter time.Duration
+}
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("otp: throttled, retry after %s", e.RetryAfter)
+}
+
+// Service makes and redeems codes. It is safe for concurrent use.
+type Service struct {
+	store Store
+	keys  keys
+}
+
+// NewService returns a Service whose codes are derived with secret, at least 32 random bytes that
+// all replicas share. A change of secret makes living codes wrong, nothing worse.
+func NewService(store Store, secret []byte) (*Service, error) {
+	if len(secret) < 32 {
+		return nil, errors.New("otp: the secret is shorter than 32 bytes")
+	}
+	derived, err := deriveKeys(secret)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{store: store, keys: derived}, nil
+}
+
+// Started is a challenge as the start's caller needs it.
+type Started struct {
+	// ID names the challenge towards the client; the same while the code is the same.
+	ID        string
+	Code      Code
+	ExpiresAt time.Time
+	// Send says whether a text with Code may go out now.
+	Send bool
+}
+
+// Start opens a challenge for key, or finds the living one. The error is *ThrottledError, or an
+// outage.Error of the store.
+func (s *Service) Start(ctx context.Context, key Key, source Source) (Started, error) {
+	nonce := rand.Text() + rand.Text() // 256 bits and more
+	opened, err := s.store.Open(ctx, s.keys.deriveSlot(key), source, Challenge{
+		Nonce:  nonce,
+		Digest: s.keys.deriveDigest(key, s.keys.deriveCode(key, nonce)),
+	})
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{
+		ID:        s.keys.deriveID(opened.Nonce),
+		Code:      s.keys.deriveCode(key, opened.Nonce),
+		ExpiresAt: opened.ExpiresAt,
+		Send:      opened.Send,
+	}, nil
+}
+
+// Redeem uses up the code of key. The error is ErrInvalidCode, ErrTooManyGuesses, or an
+// outage.Error of the store.
+func (s *Service) Redeem(ctx context.Context, key Key, source Source, code Code) error {
+	return s.store.Redeem(ctx, s.keys.deriveSlot(key), source, s.keys.deriveDigest(key, code))
+}
+
+// Restore gives back a code that Redeem used up, because what followed failed through no fault of
+// the person: the code they hold works again until its end.
+func (s *Service) Restore(ctx context.Context, key Key, code Code) error {
+	return s.store.Restore(ctx, s.keys.deriveSlot(key), s.keys.deriveDigest(key, code))
+}
+
+// Unsent says that a text to number surely was not sent, so that the next start may send one at
+// once (M9).
+func (s *Service) Unsent(ctx context.Context, number phone.Number) error {
+	return s.store.Release(ctx, s.keys.deriveSlot(Key{Number: number}).Number)
+}

@@ -1,0 +1,176 @@
+package sql
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/session"
+)
+
+// application carries out one change set inside a transaction. A person enters, changes and leaves
+// through enter, change and leave, whatever brought it about; each takes any number of people and
+// costs a handful of statements per batch.
+type application struct {
+	tx            *gorm.DB
+	source        string
+	actor         string
+	now           time.Time
+	sessionsEnded int
+}
+
+func (a *application) apply(changes directory.ChangeSet) error {
+	if err := a.leave(changes.Leave); err != nil {
+		return fmt.Errorf("people leave: %w", err)
+	}
+	if err := a.change(changes.Change); err != nil {
+		return fmt.Errorf("people change: %w", err)
+	}
+	if err := a.enter(changes.Enter); err != nil {
+		return fmt.Errorf("people enter: %w", err)
+	}
+	if changes.Empty() {
+		return nil
+	}
+	return record(a.tx, []audit.Event{{At: a.now, Kind: audit.FeedApplied, Actor: a.actor, Detail: map[string]any{
+		"source": a.source, "entered": len(changes.Enter), "changed": len(changes.Change), "left": len(changes.Leave),
+		"sessions_ended": a.sessionsEnded,
+	}}})
+}
+
+// enter adds people.
+func (a *application) enter(people []directory.Person) error {
+	rows := make([]userRow, len(people))
+	events := make([]audit.Event, len(people))
+	for i, person := range people {
+		user := directory.User{ID: directory.NewUserID(), Source: a.source, Person: person, CreatedAt: a.now, UpdatedAt: a.now}
+		rows[i] = newUserRow(user)
+		events[i] = a.event(audit.UserEntered, user)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := a.tx.CreateInBatches(rows, batch).Error; err != nil {
+		return err
+	}
+	return record(a.tx, events)
+}
+
+// change writes what HR now says, and ends the sessions that hung on what it said before: those of
+// a number that was taken away, and whatever is left from before a re-hire.
+func (a *application) change(changes []directory.Change) error {
+	var moved, rehired []string
+	rows := make([]userRow, len(changes))
+	events := make([]audit.Event, len(changes))
+	for i, c := range changes {
+		user := c.User
+		user.Person, user.UpdatedAt = c.Person, a.now
+		rows[i] = newUserRow(user)
+		events[i] = a.event(audit.UserChanged, c.User)
+		events[i].Detail = differences(c)
+		if c.PhoneChanged() {
+			moved = append(moved, user.ID)
+		}
+		if c.Rehired() {
+			rehired = append(rehired, user.ID)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	overwrite := clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, UpdateAll: true}
+	if err := a.tx.Clauses(overwrite).CreateInBatches(rows, batch).Error; err != nil {
+		return err
+	}
+	if err := a.numberMoved(moved); err != nil {
+		return err
+	}
+	if err := a.endSessions(rehired, session.UserLeft); err != nil {
+		return err
+	}
+	return record(a.tx, events)
+}
+
+// leave deactivates people and ends all their sessions (P4).
+func (a *application) leave(leavers []directory.Leaving) error {
+	ids := make([]string, len(leavers))
+	events := make([]audit.Event, len(leavers))
+	for i, l := range leavers {
+		ids[i] = l.User.ID
+		events[i] = a.event(audit.UserLeft, l.User)
+		events[i].Reason = string(l.Reason)
+	}
+	for some := range slices.Chunk(ids, batch) {
+		err := a.tx.Exec("UPDATE users SET active = FALSE, updated_at = ? WHERE id IN ?", toMicros(a.now), some).Error
+		if err != nil {
+			return err
+		}
+	}
+	if err := a.endSessions(ids, session.UserLeft); err != nil {
+		return err
+	}
+	return record(a.tx, events)
+}
+
+// numberMoved ends the sessions of users that were proven by a number which is not theirs any
+// more (P5). Who signs in with the old number from now on is matched anew.
+func (a *application) numberMoved(userIDs []string) error {
+	for some := range slices.Chunk(userIDs, batch) {
+		ended := a.tx.Exec(`
+UPDATE sessions SET revoked_at = ?, revoked_reason = ?
+WHERE revoked_at IS NULL AND method = 'sms' AND subject IN (
+    SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id
+    WHERE users.id IN ? AND COALESCE(users.phone, '') <> sessions.identifier
+)`, toMicros(a.now), session.NumberMoved, some)
+		if ended.Error != nil {
+			return fmt.Errorf("end sessions of moved numbers: %w", ended.Error)
+		}
+		a.sessionsEnded += int(ended.RowsAffected)
+	}
+	return nil
+}
+
+// endSessions ends all sessions of users.
+func (a *application) endSessions(userIDs []string, reason session.Reason) error {
+	for some := range slices.Chunk(userIDs, batch) {
+		ended := a.tx.Exec(`
+UPDATE sessions SET revoked_at = ?, revoked_reason = ?
+WHERE revoked_at IS NULL AND subject IN (SELECT subject FROM accounts WHERE user_id IN ?)`,
+			toMicros(a.now), reason, some)
+		if ended.Error != nil {
+			return fmt.Errorf("end sessions: %w", ended.Error)
+		}
+		a.sessionsEnded += int(ended.RowsAffected)
+	}
+	return nil
+}
+
+func (a *application) event(kind audit.Kind, user directory.User) audit.Event {
+	return audit.Event{
+		At: a.now, Kind: kind, Actor: a.actor, UserID: user.ID, Phone: user.Phone.Masked(),
+		Detail: map[string]any{"source": a.source, "external_id": user.ExternalID},
+	}
+}
+
+// differences are a change field by field, before and after, with phones masked.
+func differences(c directory.Change) map[string]any {
+	before, after := values(c.User.Person), values(c.Person)
+	detail := map[string]any{}
+	for _, field := range c.Fields {
+		detail[string(field)] = []any{before[field], after[field]}
+	}
+	return detail
+}
+
+func values(p directory.Person) map[directory.Field]any {
+	return map[directory.Field]any{
+		directory.FieldName: p.Name, directory.FieldPhone: p.Phone.Masked(), directory.FieldEmail: p.Email,
+		directory.FieldDepartment: p.Department, directory.FieldTitle: p.Title,
+		directory.FieldEmploymentType: p.EmploymentType, directory.FieldGroups: p.Groups, directory.FieldActive: p.Active,
+	}
+}

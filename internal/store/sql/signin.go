@@ -1,0 +1,209 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/latchkey-id/latchkey/internal/account"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/phone"
+)
+
+// found is one row of whoIsBehind: a User, or none, with the accounts around the identity.
+type found struct {
+	userRow      `gorm:"embedded"`
+	ID           *string // shadows the user's: null when there is none
+	OwnSubject   *string
+	HeldSubject  *string
+	HeldByUserID *string
+}
+
+// whoIsBehind reads everything that a sign-in asks in one statement. The two LEFT JOINs on TRUE
+// keep a row for a number that nobody has.
+const whoIsBehind = `
+WITH person AS (
+    SELECT id, source, external_id, name, phone, email, department, title, employment_type, groups, active, created_at, updated_at
+    FROM users WHERE phone = ? AND active ORDER BY id LIMIT 2 %s
+)
+SELECT person.id, COALESCE(person.source, '') AS source, COALESCE(person.external_id, '') AS external_id,
+    COALESCE(person.name, '') AS name, person.phone, COALESCE(person.email, '') AS email,
+    COALESCE(person.department, '') AS department, COALESCE(person.title, '') AS title,
+    COALESCE(person.employment_type, '') AS employment_type, COALESCE(person.groups, '[]') AS groups,
+    COALESCE(person.active, FALSE) AS active, COALESCE(person.created_at, 0) AS created_at,
+    COALESCE(person.updated_at, 0) AS updated_at,
+    own.subject AS own_subject, held.subject AS held_subject, held.user_id AS held_by_user_id
+FROM (SELECT 1) AS always
+LEFT JOIN person ON TRUE
+LEFT JOIN accounts own ON own.user_id = person.id
+LEFT JOIN identities i ON i.method = ? AND i.identifier = ?
+LEFT JOIN accounts held ON held.subject = i.subject`
+
+// SignIn implements login.Store.
+func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(login.Found) (login.Entry, error)) error {
+	return s.transaction(ctx, func(tx *gorm.DB) error {
+		facts, err := s.whoIsBehind(tx, id)
+		if err != nil {
+			return err
+		}
+		entry, err := decide(facts)
+		if err != nil {
+			return err
+		}
+		if entry.Session != nil {
+			if err := s.settle(tx, id, facts, entry.Decision); err != nil {
+				return err
+			}
+			row := newSessionRow(*entry.Session)
+			if err := tx.Create(&row).Error; err != nil {
+				return fmt.Errorf("open session: %w", err)
+			}
+		}
+		return record(tx, entry.Events)
+	})
+}
+
+func (s *Store) whoIsBehind(tx *gorm.DB, id account.Identity) (login.Found, error) {
+	hold := "" // SQLite holds everybody still by itself
+	if s.dialect == onPostgres {
+		hold = "FOR SHARE"
+	}
+	var rows []found
+	err := tx.Raw(fmt.Sprintf(whoIsBehind, hold), id.Identifier, id.Method, id.Identifier).Scan(&rows).Error
+	if err != nil {
+		return login.Found{}, fmt.Errorf("find who is behind a number: %w", err)
+	}
+	var facts login.Found
+	for _, row := range rows {
+		if row.HeldSubject != nil {
+			facts.Holder = &account.Account{Subject: *row.HeldSubject, UserID: deref(row.HeldByUserID)}
+		}
+		if row.ID == nil {
+			continue
+		}
+		row.userRow.ID = *row.ID
+		user, err := row.user()
+		if err != nil {
+			return login.Found{}, err
+		}
+		facts.Users = append(facts.Users, user)
+		if row.OwnSubject != nil {
+			facts.UserAccount = &account.Account{Subject: *row.OwnSubject, UserID: user.ID}
+		}
+	}
+	return facts, nil
+}
+
+// settle writes what a decision does to accounts. Every write names what it expects to find; when
+// that is not there any more, the sign-in starts again.
+func (s *Store) settle(tx *gorm.DB, id account.Identity, facts login.Found, d account.Decision) error {
+	now := s.now()
+	if d.Create {
+		row := newAccountRow(d.Account, now)
+		if err := tx.Create(&row).Error; err != nil {
+			return fmt.Errorf("create account: %w", err)
+		}
+	}
+	if d.Link {
+		linked := tx.Exec("UPDATE accounts SET user_id = ? WHERE subject = ? AND user_id IS NULL", d.Account.UserID, d.Account.Subject)
+		if err := oneRow(linked); err != nil {
+			return fmt.Errorf("link account: %w", err)
+		}
+	}
+	if !d.Attach {
+		return nil
+	}
+	if facts.Holder == nil {
+		row := identityRow{Method: id.Method, Identifier: id.Identifier, Subject: d.Account.Subject, AttachedAt: toMicros(now)}
+		if err := tx.Create(&row).Error; err != nil {
+			return fmt.Errorf("create identity: %w", err)
+		}
+		return nil
+	}
+	moved := tx.Exec("UPDATE identities SET subject = ?, attached_at = ? WHERE method = ? AND identifier = ? AND subject = ?",
+		d.Account.Subject, toMicros(now), id.Method, id.Identifier, facts.Holder.Subject)
+	if err := oneRow(moved); err != nil {
+		return fmt.Errorf("move identity: %w", err)
+	}
+	return nil
+}
+
+func oneRow(result *gorm.DB) error {
+	if result.Error != nil {
+		return result.Error
+	}
+	if result.RowsAffected != 1 {
+		return errRaced
+	}
+	return nil
+}
+
+// Record implements login.Store.
+func (s *Store) Record(ctx context.Context, event audit.Event) error {
+	return translate(record(s.db.WithContext(ctx), []audit.Event{event}))
+}
+
+// record writes events, all in one statement but for feeds of thousands.
+func record(tx *gorm.DB, events []audit.Event) error {
+	rows := make([]eventRow, len(events))
+	for i, event := range events {
+		var err error
+		if rows[i], err = newEventRow(event); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := tx.CreateInBatches(rows, batch).Error; err != nil {
+		return fmt.Errorf("write audit: %w", err)
+	}
+	return nil
+}
+
+const whoseSession = `
+SELECT s.subject, s.identifier, u.*
+FROM sessions s
+JOIN accounts a ON a.subject = s.subject
+LEFT JOIN users u ON u.id = a.user_id AND u.active
+WHERE s.sid = ? AND s.revoked_at IS NULL AND s.expires_at > ?`
+
+// Person implements login.Store.
+func (s *Store) Person(ctx context.Context, sid string, now time.Time) (login.Person, error) {
+	var rows []struct {
+		Subject    string
+		Identifier string
+		ID         *string
+		Name       *string
+		Email      *string
+		UpdatedAt  *micros
+	}
+	if err := s.db.WithContext(ctx).Raw(whoseSession, sid, toMicros(now)).Scan(&rows).Error; err != nil {
+		return login.Person{}, translate(fmt.Errorf("find session: %w", err))
+	}
+	if len(rows) == 0 {
+		return login.Person{}, login.ErrSessionEnded
+	}
+	row := rows[0]
+	number, err := phone.Stored(row.Identifier)
+	if err != nil {
+		return login.Person{}, fmt.Errorf("session's number: %w", err)
+	}
+	person := login.Person{Subject: row.Subject, Phone: number}
+	if row.ID != nil {
+		person.User = &directory.User{ID: *row.ID, UpdatedAt: row.UpdatedAt.time(),
+			Person: directory.Person{Name: *row.Name, Email: *row.Email, Active: true}}
+	}
+	return person, nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
