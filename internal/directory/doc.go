@@ -4,6 +4,7 @@
 //	feed ─ Reconcile ─► ChangeSet{Enter, Change, Leave} ─ guard ─► applied whole, or not at all
 //
 //	absent ─ enter ─► active ─ change ─► active ─ leave ─► inactive ─ change (re-hire) ─► active
+//	   └──── enter, listed by HR as inactive ───────────────►┘
 //
 // A user is joined on (source, external id), never on a phone, a name or an e-mail address. The
 // phone number is the credential, so whatever takes a number or a person away also ends the

@@ -97,3 +97,28 @@ func (p Person) Changed(other Person) []Field {
 	add(FieldActive, p.Active != other.Active)
 	return fields
 }
+
+// keeping returns p with some fields as in stored.
+func (p Person) keeping(fields []Field, stored Person) Person {
+	for _, field := range fields {
+		switch field {
+		case FieldName:
+			p.Name = stored.Name
+		case FieldPhone:
+			p.Phone = stored.Phone
+		case FieldEmail:
+			p.Email = stored.Email
+		case FieldDepartment:
+			p.Department = stored.Department
+		case FieldTitle:
+			p.Title = stored.Title
+		case FieldEmploymentType:
+			p.EmploymentType = stored.EmploymentType
+		case FieldGroups:
+			p.Groups = stored.Groups
+		case FieldActive:
+			p.Active = stored.Active
+		}
+	}
+	return p
+}

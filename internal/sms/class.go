@@ -14,3 +14,7 @@ const (
 	UnknownOutcome  Class = "unknown_outcome"  // it may have been sent
 	Late            Class = "late"             // the code's time was over before it could be sent
 )
+
+// Definite reports whether a message that failed so was surely not sent. Only then may the person
+// ask for another at once.
+func (c Class) Definite() bool { return c != UnknownOutcome }

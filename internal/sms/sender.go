@@ -3,6 +3,7 @@ package sms
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -14,6 +15,11 @@ type Message struct {
 	Body string
 	// ValidUntil is when the text stops being of use: the end of its code.
 	ValidUntil time.Time
+}
+
+// LogValue hides the body, which holds the code.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("to", m.To), slog.Time("valid_until", m.ValidUntil))
 }
 
 // Receipt is a provider's word that it took a message.
@@ -45,3 +51,6 @@ type Error struct {
 func (e *Error) Error() string {
 	return fmt.Sprintf("sms: %s (code %d, status %d): %s", e.Class, e.Code, e.Status, e.Reason)
 }
+
+// Definite reports whether the message was surely not sent.
+func (e *Error) Definite() bool { return e.Class.Definite() }
