@@ -83,6 +83,13 @@ func (a *application) change(changes []directory.Change) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	if err := a.own(ids); err != nil {
+		return err
+	}
 	overwrite := clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, UpdateAll: true}
 	if err := a.tx.Clauses(overwrite).CreateInBatches(rows, batch).Error; err != nil {
 		return err
@@ -105,6 +112,9 @@ func (a *application) leave(leavers []directory.Leaving) error {
 		events[i] = a.event(audit.UserLeft, l.User)
 		events[i].Reason = string(l.Reason)
 	}
+	if err := a.own(ids); err != nil {
+		return err
+	}
 	for some := range slices.Chunk(ids, batch) {
 		err := a.tx.Exec("UPDATE users SET active = FALSE, updated_at = ? WHERE id IN ?", toMicros(a.now), some).Error
 		if err != nil {
@@ -115,6 +125,22 @@ func (a *application) leave(leavers []directory.Leaving) error {
 		return err
 	}
 	return record(a.tx, events)
+}
+
+// own refuses users that are not the source's: no source may touch another's people.
+func (a *application) own(userIDs []string) error {
+	var count int64
+	for some := range slices.Chunk(userIDs, batch) {
+		var n int64
+		if err := a.tx.Model(&userRow{}).Where("source = ? AND id IN ?", a.source, some).Count(&n).Error; err != nil {
+			return err
+		}
+		count += n
+	}
+	if count != int64(len(userIDs)) {
+		return fmt.Errorf("%d of %d users are not of source %q, or named twice", int64(len(userIDs))-count, len(userIDs), a.source)
+	}
+	return nil
 }
 
 // numberMoved ends the sessions of users that were proven by a number which is not theirs any

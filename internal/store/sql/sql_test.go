@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/directory/directorytest"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/testservers"
@@ -55,6 +56,19 @@ func number(e164 string) phone.Number {
 		panic(err)
 	}
 	return n
+}
+
+func TestDirectoryContract(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		directorytest.TestStore(t, func(t *testing.T) directory.Store {
+			return openMigrated(t, "sqlite:"+filepath.Join(t.TempDir(), "contract.db"))
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		directorytest.TestStore(t, func(t *testing.T) directory.Store {
+			return openMigrated(t, testservers.Postgres(t))
+		})
+	})
 }
 
 func TestMigrateTwice(t *testing.T) {
