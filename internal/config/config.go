@@ -32,6 +32,8 @@ type Config struct {
 	// ShutdownTimeout is how long a stop waits for requests and queued texts.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 	Log             Log           `yaml:"log"`
+
+	origins origins
 }
 
 // TLS is the public listener's certificate; both empty means that a proxy ends TLS.

@@ -27,8 +27,8 @@ const (
 type Options struct {
 	// Name is the listener's, for logs: "public".
 	Name string
-	// Address is host:port; port 0 takes a free one.
-	Address string
+	// Listener is where requests come from; the server closes it.
+	Listener net.Listener
 	// CertFile and KeyFile end TLS here; both empty for plain HTTP.
 	CertFile, KeyFile string
 	// TrustedProxies are whose X-Forwarded-For is believed.
@@ -42,14 +42,13 @@ type Options struct {
 
 // Server is one listener.
 type Server struct {
-	// Echo takes the routes, before Start.
-	Echo     *echo.Echo
-	opts     Options
-	server   *http.Server
-	listener net.Listener
+	// Echo takes the routes, before Serve.
+	Echo   *echo.Echo
+	opts   Options
+	server *http.Server
 }
 
-// New returns a server that does not listen yet.
+// New returns a server that does not answer yet.
 func New(opts Options) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -71,27 +70,13 @@ func New(opts Options) *Server {
 	}
 }
 
-// Listen takes the address, so that a port in use is known before anything else starts.
-func (s *Server) Listen(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.opts.Address)
-	if err != nil {
-		return fmt.Errorf("%s listener: %w", s.opts.Name, err)
-	}
-	s.listener = listener
-	return nil
-}
-
-// Addr is where the server listens, after Listen.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
-
 // Serve answers requests until Shutdown, after which it returns nil.
 func (s *Server) Serve() error {
 	var err error
 	if s.opts.CertFile != "" {
-		err = s.server.ServeTLS(s.listener, s.opts.CertFile, s.opts.KeyFile)
+		err = s.server.ServeTLS(s.opts.Listener, s.opts.CertFile, s.opts.KeyFile)
 	} else {
-		err = s.server.Serve(s.listener)
+		err = s.server.Serve(s.opts.Listener)
 	}
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("%s listener: %w", s.opts.Name, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/scope"
 )
 
 // Login is what the endpoints ask of the domain.
@@ -34,8 +35,6 @@ type Handler struct {
 	Clients *client.Registry
 	Login   Login
 	Keys    Keys
-	// Scopes are those that discovery names.
-	Scopes []string
 }
 
 // Register mounts the endpoints at the root, where SDKs look for them (wire contract 1).
@@ -89,3 +88,7 @@ func source(c echo.Context) otp.Source {
 	}
 	return otp.SourceOf(addr)
 }
+
+// scopes are those that discovery names; offline_access is not among them while no sign-in can be
+// renewed.
+var scopes = []string{scope.OpenID, scope.Profile, scope.Email, scope.Phone, scope.PhoneNumber}

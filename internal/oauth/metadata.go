@@ -38,7 +38,7 @@ func (h *Handler) discovery() (echo.HandlerFunc, error) {
 	at := func(path string) string { return h.Issuer + path[1:] }
 	body, err := json.Marshal(metadata{
 		Issuer: h.Issuer, TokenEndpoint: at(tokenPath), UserInfoEndpoint: at(userInfoPath), JWKSURI: at(jwksPath),
-		ScopesSupported: h.Scopes, GrantTypes: []string{passwordlessGrant}, SubjectTypes: []string{"public"},
+		ScopesSupported: scopes, GrantTypes: []string{passwordlessGrant}, SubjectTypes: []string{"public"},
 		IDTokenAlgorithms: h.Keys.Algorithms(),
 		TokenEndpointAuth: []string{"none", "client_secret_post", "client_secret_basic"},
 		ClaimsSupported: []string{

@@ -14,10 +14,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
-// found is one row of whoIsBehind: a User, or none, with the accounts around the identity.
+// found is one row of whoIsBehind: a User, or one without an id for none, with the accounts around
+// the identity.
 type found struct {
-	userRow      `gorm:"embedded"`
-	ID           *string // shadows the user's: null when there is none
+	User         userRow `gorm:"embedded"`
 	OwnSubject   *string
 	HeldSubject  *string
 	HeldByUserID *string
@@ -30,7 +30,7 @@ WITH person AS (
     SELECT id, source, external_id, name, phone, email, department, title, employment_type, groups, active, created_at, updated_at
     FROM users WHERE phone = ? AND active ORDER BY id LIMIT 2 %s
 )
-SELECT person.id, COALESCE(person.source, '') AS source, COALESCE(person.external_id, '') AS external_id,
+SELECT COALESCE(person.id, '') AS id, COALESCE(person.source, '') AS source, COALESCE(person.external_id, '') AS external_id,
     COALESCE(person.name, '') AS name, person.phone, COALESCE(person.email, '') AS email,
     COALESCE(person.department, '') AS department, COALESCE(person.title, '') AS title,
     COALESCE(person.employment_type, '') AS employment_type, COALESCE(person.groups, '[]') AS groups,
@@ -82,11 +82,10 @@ func (s *Store) whoIsBehind(tx *gorm.DB, id account.Identity) (login.Found, erro
 		if row.HeldSubject != nil {
 			facts.Holder = &account.Account{Subject: *row.HeldSubject, UserID: deref(row.HeldByUserID)}
 		}
-		if row.ID == nil {
+		if row.User.ID == "" {
 			continue
 		}
-		row.userRow.ID = *row.ID
-		user, err := row.user()
+		user, err := row.User.user()
 		if err != nil {
 			return login.Found{}, err
 		}

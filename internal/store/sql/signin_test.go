@@ -298,3 +298,30 @@ func TestARefusalWritesOnlyItsEvents(t *testing.T) {
 }
 
 var errNotMine = fmt.Errorf("an error of the caller")
+
+func TestASignInSeesTheUserWhole(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, store *sql.Store) {
+		want := directory.Person{
+			ExternalID: "1", Name: "Zoë O'Neill", Phone: number(alpha), Email: "zoe@example.com", Department: "Sales",
+			Title: "Head", EmploymentType: "contractor", Groups: []string{"a", "b"}, Active: true,
+		}
+		hr(t, store, want)
+		who := mustSignIn(t, store, alpha)
+		err := store.SignIn(t.Context(), account.Identity{Method: account.SMS, Identifier: alpha}, func(found login.Found) (login.Entry, error) {
+			require.Len(t, found.Users, 1)
+			user := found.Users[0]
+			require.Equal(t, want, user.Person)
+			require.Equal(t, "hr", user.Source)
+			require.WithinDuration(t, time.Now(), user.UpdatedAt, time.Minute)
+			require.Equal(t, &account.Account{Subject: who.subject, UserID: user.ID}, found.UserAccount)
+			require.Equal(t, found.UserAccount, found.Holder)
+			return login.Entry{}, errNotMine
+		})
+		require.ErrorIs(t, err, errNotMine)
+		behind, err := store.Person(t.Context(), who.sid, time.Now())
+		require.NoError(t, err)
+		require.Equal(t, want.Name, behind.User.Name)
+		require.Equal(t, want.Email, behind.User.Email)
+		require.Equal(t, want.Phone, behind.Phone)
+	})
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/sms/twilio"
+)
+
+type serveCommand struct {
+	Config string `short:"c" placeholder:"FILE" help:"Settings file; or LATCHKEY_CONFIG. Every key can be set by environment too."`
+}
+
+// Run serves until ctx ends.
+func (cmd serveCommand) Run(ctx context.Context, env Env) error {
+	c, err := where{Config: cmd.Config}.load(env)
+	if err != nil {
+		return err
+	}
+	sender, err := newTwilio(c)
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	log := newLogger(c, env)
+	at, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	s, err := newServer(ctx, c, at, sender, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "version", env.Version, "issuer", c.Issuer, "public", at.public.Addr().String(),
+		"admin", at.admin.Addr().String(), "ops", at.ops.Addr().String(), slog.Any("algorithms", s.keys.Algorithms()))
+	return s.run(ctx)
+}
+
+// newTwilio makes the sender, and checks what only now can be checked: shapes of ids, and that the
+// text is one segment.
+func newTwilio(c config.Config) (*twilio.Sender, error) {
+	t := c.SMS.Twilio
+	sender, err := twilio.New(twilio.Options{
+		BaseURL: t.BaseURL, AccountSID: t.AccountSID, APIKeySID: t.APIKeySID, APIKeySecret: t.APIKeySecret.Reveal(),
+		MessagingServiceSID: t.MessagingServiceSID, From: t.From, Timeout: t.Timeout,
+	})
+	return sender, errors.Join(err, newText(c).Check())
+}

@@ -1,0 +1,279 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/latchkey-id/latchkey/internal/admin"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/ops"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/outage"
+	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/store/redis"
+	"github.com/latchkey-id/latchkey/internal/store/sql"
+	"github.com/latchkey-id/latchkey/internal/tier"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+const (
+	// databaseWait is how long a start waits for a database that starts at the same time.
+	databaseWait = 60 * time.Second
+	// keyReload is how often a replica looks for keys that another one has made.
+	keyReload = 15 * time.Second
+)
+
+// server is a running Latchkey: the parts that have to be stopped, in the order of stopping.
+type server struct {
+	config  config.Config
+	log     *slog.Logger
+	store   *sql.Store
+	redis   goredis.UniversalClient
+	queue   *sms.Queue
+	keys    *keyring.Ring
+	tiers   *tier.Table
+	ops     *ops.Handler
+	public  *httpserver.Server
+	private []*httpserver.Server
+	// closers end the stores, last.
+	closers []func()
+}
+
+// newServer builds everything on the addresses taken, but answers nothing yet. On an error nothing
+// is left running.
+func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger) (_ *server, err error) {
+	s := &server{config: c, log: log}
+	defer func() {
+		if err != nil {
+			at.close()
+			s.close()
+		}
+	}()
+	if err := s.openStores(ctx); err != nil {
+		return nil, err
+	}
+	secret, err := c.MasterKey()
+	if err != nil {
+		return nil, err
+	}
+	clients := newClients(c)
+	if s.tiers, err = newTiers(c); err != nil {
+		return nil, err
+	}
+	wrapper, err := keyring.NewAESGCM(secret)
+	if err != nil {
+		return nil, err
+	}
+	if s.keys, err = keyring.Open(ctx, s.store, wrapper, algorithms(clients), time.Now()); err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	codes, err := otp.NewService(redis.NewChallenges(s.redis, c.Redis.KeyPrefix, newLimits(c)), secret)
+	if err != nil {
+		return nil, err
+	}
+	metrics := ops.NewMetrics(func() int { return s.queue.Len() })
+	s.queue = sms.NewQueue(sender, sms.QueueOptions{
+		Size: c.SMS.QueueSize, Workers: c.SMS.Workers, OnResult: outcome(codes, metrics, log), Log: log,
+	})
+	service := &login.Service{
+		Clients: clients, Phone: newParser(c), Codes: codes, Store: s.store, Tiers: s.tiers,
+		Texts:  &texts{queue: s.queue, text: newText(c), now: time.Now},
+		Tokens: token.NewMinter(c.Issuer, s.keys, time.Now), Now: time.Now, Log: log,
+	}
+	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys}
+	return s, s.mount(at, handler, metrics)
+}
+
+// newText is the wording of texts; phones bind codes to the issuer's host.
+func newText(c config.Config) sms.Text {
+	issuer, _ := url.Parse(c.Issuer) // checked by config
+	return sms.Text{Brand: c.SMS.Brand, Host: issuer.Hostname()}
+}
+
+// openStores connects to the record, waiting for it if it starts beside us, brings its schema up
+// to date, and opens Redis, which may come later.
+func (s *server) openStores(ctx context.Context) error {
+	var err error
+	if s.store, err = openStore(s.config); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() { _ = s.store.Close() })
+	if err := s.waitForDatabase(ctx); err != nil {
+		return err
+	}
+	if s.config.Redis.URL.IsZero() {
+		client, stop := redis.InProcess()
+		s.redis, s.closers = client, append(s.closers, stop)
+		return nil
+	}
+	if s.redis, err = redis.Open(s.config.Redis.URL.Reveal(), s.log); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() { _ = s.redis.Close() })
+	if err := s.redis.Ping(ctx).Err(); err != nil {
+		s.log.WarnContext(ctx, "Redis is away: no codes until it comes back", "error", err)
+	}
+	return nil
+}
+
+func (s *server) waitForDatabase(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, databaseWait)
+	defer cancel()
+	for {
+		err := s.migrate(ctx)
+		if err == nil || !outage.Is(err) {
+			return err
+		}
+		s.log.WarnContext(ctx, "waiting for the database", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("the database did not come within %s: %w", databaseWait, err)
+		}
+	}
+}
+
+// migrate applies pending migrations, or with auto_migrate off refuses to run beside them.
+func (s *server) migrate(ctx context.Context) error {
+	if s.config.Database.AutoMigrate {
+		applied, err := s.store.Migrate(ctx)
+		for _, step := range applied {
+			s.log.InfoContext(ctx, "migration applied", "version", step.Version, "name", step.Name)
+		}
+		return err
+	}
+	all, err := s.store.Migrations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range all {
+		if step.AppliedAt.IsZero() {
+			return fmt.Errorf("migration %s is pending: run latchkey migrate up, or set database.auto_migrate", step.Name)
+		}
+	}
+	return nil
+}
+
+// listeners are the three addresses, taken: a port in use is known before anything else starts.
+type listeners struct{ public, admin, ops net.Listener }
+
+func listen(ctx context.Context, c config.Config) (taken listeners, err error) {
+	defer func() {
+		if err != nil {
+			taken.close()
+		}
+	}()
+	var config net.ListenConfig
+	for _, want := range []struct {
+		name, address string
+		listener      *net.Listener
+	}{
+		{"listen", c.Listen, &taken.public}, {"admin.listen", c.Admin.Listen, &taken.admin}, {"ops.listen", c.Ops.Listen, &taken.ops},
+	} {
+		listener, err := config.Listen(ctx, "tcp", want.address)
+		if err != nil {
+			return taken, fmt.Errorf("%s: %w", want.name, err)
+		}
+		*want.listener = listener
+	}
+	return taken, nil
+}
+
+func (l listeners) close() {
+	for _, each := range []net.Listener{l.public, l.admin, l.ops} {
+		if each != nil {
+			_ = each.Close()
+		}
+	}
+}
+
+// mount gives each listener what it serves.
+func (s *server) mount(at listeners, handler *oauth.Handler, metrics *ops.Metrics) error {
+	s.ops = &ops.Handler{Registry: metrics.Registry, Checks: []ops.Check{
+		{Name: "database", Run: s.store.Ping},
+		{Name: "redis", Run: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }},
+	}}
+	s.public = httpserver.New(httpserver.Options{
+		Name: "public", Listener: at.public, CertFile: s.config.TLS.CertFile, KeyFile: s.config.TLS.KeyFile,
+		TrustedProxies: s.config.TrustedProxies, Fail: oauth.Fail, Observe: metrics.Observe("public"), Log: s.log,
+	})
+	if err := handler.Register(s.public.Echo); err != nil {
+		return err
+	}
+	quiet := slog.New(slog.DiscardHandler) // probes every few seconds are no news
+	opsServer := httpserver.New(httpserver.Options{Name: "ops", Listener: at.ops, Fail: ops.Fail, Log: quiet})
+	s.ops.Register(opsServer.Echo)
+	adminServer := httpserver.New(httpserver.Options{Name: "admin", Listener: at.admin, Fail: admin.Fail, Log: s.log})
+	s.private = []*httpserver.Server{adminServer, opsServer}
+	return nil
+}
+
+// run answers requests until ctx ends or a listener fails, then stops in order: no new requests,
+// those under way finished, queued texts sent, stores closed.
+func (s *server) run(ctx context.Context) error {
+	defer s.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, each := range append([]*httpserver.Server{s.public}, s.private...) {
+		go func() {
+			if err := each.Serve(); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	go s.reloadKeys(ctx)
+	<-ctx.Done()
+	s.log.Info("stopping")
+	s.ops.Drain()
+	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownTimeout)
+	defer done()
+	failed := []error{s.public.Shutdown(stopping), s.queue.Drain(stopping)}
+	for _, each := range s.private {
+		failed = append(failed, each.Shutdown(stopping))
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		failed = append(failed, cause)
+	}
+	s.log.Info("stopped")
+	return errors.Join(failed...)
+}
+
+// reloadKeys notices keys that other replicas have made.
+func (s *server) reloadKeys(ctx context.Context) {
+	ticker := time.NewTicker(keyReload)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := s.keys.Reload(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "signing keys not reloaded; going on with those in memory", "error", err)
+		}
+	}
+}
+
+// close ends the queue, with what is left in it, and then the stores, the last opened first.
+func (s *server) close() {
+	if s.queue != nil {
+		drained, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.queue.Drain(drained) // run has waited for it already
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}

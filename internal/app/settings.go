@@ -1,0 +1,195 @@
+package app
+
+import (
+	"crypto/rand"
+	_ "embed" // for dev.yaml
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/store/sql"
+	"github.com/latchkey-id/latchkey/internal/tier"
+)
+
+// renewBelow is the rest of a code's life under which a start makes a new one (C6): what is left
+// of it when a slow text arrives has to be enough to type it.
+const renewBelow = 120 * time.Second
+
+// where are the flags that say which settings a command works with.
+type where struct {
+	Config string `short:"c" placeholder:"FILE" help:"Settings file; or LATCHKEY_CONFIG. Every key can be set by environment too."`
+	Dev    bool   `help:"Use the settings and the data of latchkey dev."`
+	Data   string `default:".latchkey" placeholder:"DIR" help:"With --dev, where its data are."`
+}
+
+// load reads the settings. Every mistake is reported at once.
+func (w where) load(env Env) (config.Config, error) {
+	if w.Dev {
+		if _, err := os.Stat(filepath.Join(w.Data, secretFile)); err != nil {
+			return config.Config{}, fmt.Errorf("there are no dev data in %s: run latchkey dev first, or name them with --data", w.Data)
+		}
+		return loadDev(env, w.Data, w.Config)
+	}
+	file := w.Config
+	if file == "" {
+		file = lookup(env.Environ, "LATCHKEY_CONFIG")
+	}
+	opts := config.LoadOptions{Environ: env.Environ}
+	if file != "" {
+		opts.Files = []string{file}
+	}
+	return config.Load(opts)
+}
+
+//go:embed dev.yaml
+var devSettings []byte
+
+const (
+	devSettingsName = "(settings of dev)"
+	secretFile      = "secret.key"
+	databaseFile    = "latchkey.db"
+)
+
+// loadDev reads dev's own settings with overlay, if it is not empty, laid over them. Without a data
+// directory nothing is kept.
+func loadDev(env Env, data, overlay string) (config.Config, error) {
+	base := config.Defaults()
+	database := sql.InMemory
+	secret := newSecret()
+	if data != "" {
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			return config.Config{}, fmt.Errorf("make the data directory: %w", err)
+		}
+		var err error
+		if secret, err = keptSecret(filepath.Join(data, secretFile)); err != nil {
+			return config.Config{}, err
+		}
+		database = "sqlite:" + filepath.Join(data, databaseFile)
+	}
+	base.Database.URL, base.SecretKey = config.NewSecret(database), config.NewSecret(secret)
+	opts := config.LoadOptions{
+		Mode: config.Dev, Base: func() config.Config { return base }, Environ: env.Environ,
+		Files: []string{devSettingsName},
+		ReadFile: func(name string) ([]byte, error) {
+			if name == devSettingsName {
+				return devSettings, nil
+			}
+			return os.ReadFile(name) // #nosec G304 -- the operator names it
+		},
+	}
+	if overlay == "" {
+		overlay = lookup(env.Environ, "LATCHKEY_CONFIG")
+	}
+	if overlay != "" {
+		opts.Files = append(opts.Files, overlay)
+	}
+	return config.Load(opts)
+}
+
+// keptSecret returns the secret in file, made on the first start.
+func keptSecret(file string) (string, error) {
+	text, err := os.ReadFile(file) // #nosec G304 -- the operator names the directory
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the secret key: %w", err)
+	}
+	secret := newSecret()
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the secret key: %w", err)
+	}
+	return secret, nil
+}
+
+func newSecret() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+func lookup(environ []string, name string) string {
+	for _, entry := range slices.Backward(environ) {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// What follows turns settings into the values that the parts take. The settings have been checked,
+// so errors are faults of ours.
+
+func newLogger(c config.Config, env Env) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Log.Level)) // checked by config
+	opts := &slog.HandlerOptions{Level: level}
+	if c.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(env.Stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(env.Stderr, opts))
+}
+
+func newTiers(c config.Config) (*tier.Table, error) {
+	tiers := make([]tier.Tier, len(c.Tiers))
+	for i, t := range c.Tiers {
+		tiers[i] = tier.Tier{
+			Name: t.Name, Permissions: t.Permissions, Scopes: t.Scopes, When: t.When,
+			AccessTokenLifetime: t.AccessTokenLifetime, IDTokenLifetime: t.IDTokenLifetime,
+		}
+	}
+	return tier.NewTable(tiers)
+}
+
+func newClients(c config.Config) *client.Registry {
+	clients := make([]client.Client, 0, len(c.Clients))
+	for id, app := range c.Clients {
+		grants := make([]client.Grant, len(app.Grants))
+		for i, grant := range app.Grants {
+			grants[i] = client.Grant(grant)
+		}
+		clients = append(clients, client.Client{
+			ID: id, Name: app.Name, Secret: app.Secret.Reveal(), Grants: grants, Audiences: app.Audiences,
+			Scopes: app.Scopes, Tiers: app.Tiers, Origins: app.Origins, Algorithm: app.Algorithm,
+		})
+	}
+	return client.NewRegistry(clients, c.CORS.AllowLoopback)
+}
+
+func newParser(c config.Config) phone.Parser {
+	return phone.Parser{Region: c.Phone.DefaultRegion, AllowFictional: c.Phone.AllowFictional}
+}
+
+func newLimits(c config.Config) otp.Limits {
+	return otp.Limits{
+		Lifetime: c.Codes.Lifetime, RenewBelow: min(renewBelow, c.Codes.Lifetime/2), ResendGap: c.Codes.ResendGap,
+		GuessesPerSource: c.Codes.GuessesPerSource, Guesses: c.Codes.Guesses,
+	}
+}
+
+func openStore(c config.Config) (*sql.Store, error) {
+	return sql.Open(c.Database.URL.Reveal(), sql.Options{
+		MaxOpenConns: c.Database.MaxOpenConns, TransactionPooler: c.Database.Pooler == "transaction", Now: time.Now,
+	})
+}
+
+// algorithms are those of the clients, and RS256, which discovery always lists (wire contract 9).
+func algorithms(clients *client.Registry) []string {
+	all := clients.Algorithms()
+	if !slices.Contains(all, keyring.RS256) {
+		all = append(all, keyring.RS256)
+	}
+	return all
+}

@@ -1,0 +1,162 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/latchkey-id/latchkey/internal/phone"
+)
+
+// Mode is what the settings are for.
+type Mode int
+
+const (
+	// Serve needs everything.
+	Serve Mode = iota
+	// Dev embeds its stores and shows texts in a browser, so it needs no database, Redis or Twilio.
+	Dev
+)
+
+// Validate checks every setting. The error is an *Invalid with every mistake. Load has done it.
+func (c Config) Validate(mode Mode) error {
+	r := &report{}
+	c.check(mode, r)
+	return r.err()
+}
+
+// check adds to r what is wrong with c, except where r already says why a setting is not as given.
+func (c Config) check(mode Mode, r *report) {
+	known := &report{problems: r.problems}
+	v := validator{Config: c, mode: mode, fail: func(at path, format string, args ...any) {
+		if !known.related(at) {
+			r.add(at, c.origins.of(at), fmt.Sprintf(format, args...))
+		}
+	}}
+	v.issuer()
+	v.listeners()
+	v.trustedProxies()
+	v.secretKey()
+	v.stores()
+	v.codes()
+	v.sms()
+	v.rest()
+	v.tiers()
+	v.clients()
+}
+
+type validator struct {
+	Config
+	mode Mode
+	fail func(at path, format string, args ...any)
+}
+
+func (v *validator) codes() {
+	between(v, path{"codes", "lifetime"}, v.Codes.Lifetime, time.Second, 10*time.Minute)
+	between(v, path{"codes", "resend_gap"}, v.Codes.ResendGap, 10*time.Second, 5*time.Minute)
+	between(v, path{"codes", "guesses_per_source"}, v.Codes.GuessesPerSource, 1, 5)
+	between(v, path{"codes", "guesses"}, v.Codes.Guesses, 1, 10)
+	if v.Codes.GuessesPerSource > v.Codes.Guesses {
+		v.fail(path{"codes", "guesses_per_source"}, "more than codes.guesses, which counts all sources: want at most that many")
+	}
+}
+
+// maxBrand leaves room for the code and the last line of a text of one segment (requirement M11).
+const maxBrand = 30
+
+func (v *validator) sms() {
+	v.label(path{"sms", "brand"}, v.SMS.Brand, maxBrand)
+	between(v, path{"sms", "queue_size"}, v.SMS.QueueSize, 1, 100_000)
+	between(v, path{"sms", "workers"}, v.SMS.Workers, 1, 20) // X1: at most 20 requests at once
+	if v.mode == Serve {
+		v.twilio(path{"sms", "twilio"}, v.SMS.Twilio)
+	}
+}
+
+func (v *validator) twilio(at path, t Twilio) {
+	between(v, at.key("timeout"), t.Timeout, time.Second, 10*time.Second)
+	if t.BaseURL != "" {
+		v.webURL(at.key("base_url"), t.BaseURL)
+	}
+	if t.AccountSID == "" {
+		v.fail(at.key("account_sid"), "required: the account's id, AC…, from the Twilio console")
+	}
+	if t.APIKeySID == "" {
+		v.fail(at.key("api_key_sid"), "required: the id, SK…, of a restricted API key")
+	}
+	if t.APIKeySecret.IsZero() {
+		v.fail(at.key("api_key_secret"), "required: the secret of the API key")
+	}
+	switch {
+	case t.MessagingServiceSID == "" && t.From == "":
+		v.fail(at.key("messaging_service_sid"), "required: a messaging service, MG…, or a number in %s.from", at)
+	case t.MessagingServiceSID != "" && t.From != "":
+		v.fail(at.key("from"), "set beside messaging_service_sid: want one of the two")
+	}
+}
+
+// rest checks the sections that have a rule or two each.
+func (v *validator) rest() {
+	if (v.TLS.CertFile == "") != (v.TLS.KeyFile == "") {
+		v.fail(path{"tls"}, "want both cert_file and key_file, or neither where a proxy ends TLS")
+	}
+	if region := v.Phone.DefaultRegion; region != "" && !phone.KnownRegion(region) {
+		v.fail(path{"phone", "default_region"}, "want a country's ISO 3166 code in capitals, such as GB, or nothing")
+	}
+	between(v, path{"hr", "max_leavers_percent"}, v.HR.MaxLeaversPercent, 1, 100)
+	between(v, path{"hr", "max_leavers_floor"}, v.HR.MaxLeaversFloor, 1, 1_000_000)
+	between(v, path{"shutdown_timeout"}, v.ShutdownTimeout, time.Second, 5*time.Minute)
+	v.oneOf(path{"log", "level"}, v.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf(path{"log", "format"}, v.Log.Format, "json", "text")
+}
+
+func between[T cmp.Ordered](v *validator, at path, value, low, high T) {
+	if value < low || value > high {
+		v.fail(at, "want %s to %s", inline(reflect.ValueOf(low)), inline(reflect.ValueOf(high)))
+	}
+}
+
+// short writes a limit as an operator would: "10m", not "10m0s".
+func (v *validator) oneOf(at path, value string, known ...string) {
+	if !slices.Contains(known, value) {
+		v.fail(at, "want one of %s", strings.Join(known, ", "))
+	}
+}
+
+// label checks a name that people read.
+func (v *validator) label(at path, value string, limit int) {
+	printable := strings.IndexFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+	if strings.TrimSpace(value) == "" || utf8.RuneCountInString(value) > limit || !printable {
+		v.fail(at, "want 1 to %d characters on one line", limit)
+	}
+}
+
+// noRepeats reports an item of a list that an earlier one repeats.
+func (v *validator) noRepeats(at path, items []string) {
+	seen := map[string]bool{}
+	for i, item := range items {
+		if seen[item] {
+			v.fail(at.index(i), "listed twice: keep one")
+		}
+		seen[item] = true
+	}
+}
+
+// scopeToken is one scope (RFC 6749 §3.3). Permissions keep to it, for they too end up in lists
+// that are split at spaces.
+var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`)
+
+func (v *validator) scopeTokens(at path, tokens []string) {
+	for i, token := range tokens {
+		if !scopeToken.MatchString(token) {
+			v.fail(at.index(i), `want one word without spaces, quotes or backslashes (RFC 6749 §3.3)`)
+		}
+	}
+	v.noRepeats(at, tokens)
+}

@@ -1,0 +1,55 @@
+package ops
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are what the parts count. Labels are of few values: routes, statuses, classes of error.
+type Metrics struct {
+	Registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	texts    *prometheus.CounterVec
+}
+
+// NewMetrics returns metrics in a registry of their own. queued is the length of the queue of texts.
+func NewMetrics(queued func() int) *Metrics {
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "latchkey_http_request_duration_seconds", Help: "Requests by listener, route and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"listener", "route", "method", "status"}),
+		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_sms_total", Help: "Texts by what became of them: accepted by the provider, or the class of failure.",
+		}, []string{"result"}),
+	}
+	m.Registry.MustRegister(m.requests, m.texts, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "latchkey_sms_queue_length", Help: "Texts that wait to be handed to the provider.",
+		}, func() float64 { return float64(queued()) }))
+	return m
+}
+
+// Observe returns what httpserver calls for each request of a listener.
+func (m *Metrics) Observe(listener string) func(route, method string, status int, took time.Duration) {
+	return func(route, method string, status int, took time.Duration) {
+		m.requests.WithLabelValues(listener, route, knownMethod(method), strconv.Itoa(status)).Observe(took.Seconds())
+	}
+}
+
+// Text counts a text by result.
+func (m *Metrics) Text(result string) { m.texts.WithLabelValues(result).Inc() }
+
+// knownMethod keeps a caller from making labels of its own.
+func knownMethod(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return method
+	}
+	return "other"
+}
