@@ -231,3 +231,44 @@ func TestGuard(t *testing.T) {
 		})
 	}
 }
+
+func TestGuardCountsNumbers(t *testing.T) {
+	change := func(before, after string) directory.Change {
+		was, will := person("x"), person("x")
+		if before != "" {
+			was.Phone = number(t, before)
+		}
+		if after != "" {
+			will.Phone = number(t, after)
+		}
+		return directory.Change{User: user(was), Person: will, Fields: was.Changed(will)}
+	}
+	const one, two = "+447700900001", "+447700900002"
+	for _, tc := range []struct {
+		name    string
+		change  directory.Change
+		times   int
+		refused bool
+	}{
+		{"five lose theirs", change(one, ""), 5, true},
+		{"five change theirs", change(one, two), 5, true},
+		{"four lose theirs", change(one, ""), 4, false},
+		{"five get their first", change("", one), 5, false},
+		{"five change nothing of it", change(one, one), 5, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cs := directory.ChangeSet{Mode: directory.Full, People: 40, ActiveBefore: 40}
+			for range tc.times {
+				cs.Change = append(cs.Change, tc.change)
+			}
+			err := directory.Guard{MaxLeaversPercent: 10, Floor: 5}.Check(cs)
+			var refused *directory.GuardError
+			if errors.As(err, &refused) != tc.refused {
+				t.Fatalf("Check = %v, want refused: %v", err, tc.refused)
+			}
+			if tc.refused && refused.Numbers != 5 {
+				t.Errorf("Check = %+v", refused)
+			}
+		})
+	}
+}

@@ -181,6 +181,9 @@ func (t textReport) refusal() {
 	case errors.As(t.Refused, &guard) && guard.Empty:
 		t.printf("  Is it the right file, and is it complete? Export it again.\n")
 		t.printf("  Has everybody of source %q really left? Repeat the import with --yes.\n", t.Source)
+	case guard != nil && guard.Leavers == 0:
+		t.printf("  Is the phone column damaged, or of another country? Export the file again.\n")
+		t.printf("  Have these numbers really changed? Repeat the import with --yes.\n")
 	case guard != nil:
 		t.printf("  Is the file only a part of the staff? Repeat the import with --delta.\n")
 		t.printf("  Is it from another HR system than %q? Give it a name of its own with --source.\n", t.Source)
