@@ -223,13 +223,17 @@ func (p *program) post(path string, params map[string]string) answer {
 
 func (p *program) form(path string, params map[string]string) answer {
 	p.t.Helper()
+	a, err := p.send(http.MethodPost, path, "application/x-www-form-urlencoded", strings.NewReader(formOf(params)))
+	require.NoError(p.t, err)
+	return a
+}
+
+func formOf(params map[string]string) string {
 	form := url.Values{}
 	for name, value := range params {
 		form.Set(name, value)
 	}
-	a, err := p.send(http.MethodPost, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
-	require.NoError(p.t, err)
-	return a
+	return form.Encode()
 }
 
 func (p *program) get(path string, header ...string) answer {

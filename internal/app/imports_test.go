@@ -27,7 +27,7 @@ var layers = map[string][]string{
 	"top":     {"internal/config", "internal/app", "cmd/latchkey"},
 	"public":  {"pkg/accesstoken"},
 	"tests": {"internal/testservers", "internal/testservers/with", "internal/sms/twiliotest", "internal/otp/otptest",
-		"internal/directory/directorytest", "internal/devpage/browsertest", "internal/app/bench"},
+		"internal/directory/directorytest", "internal/devpage/browsertest", "internal/app/bench", "internal/app/bench/bare"},
 }
 
 // allowed are the layers that a layer may import, and siblings of its own unless it is listed here.
@@ -58,9 +58,9 @@ var outside = map[string][]string{
 	"testing":                       {"tests"},
 }
 
-// children are the packages that a domain package may import although they are of its own layer: a
+// partOf reports the packages that a domain package may import although they are of its own layer: a
 // part of it that has a folder of its own.
-func child(of, pkg string) bool {
+func partOf(of, pkg string) bool {
 	return strings.HasPrefix(pkg, of+"/") || strings.HasPrefix(of, pkg+"/")
 }
 
@@ -118,7 +118,7 @@ func checkImport(t *testing.T, file, pkg, layer, name string, layerOf map[string
 		if own == "internal/config" && pkg != "internal/app" && layer != "tests" {
 			t.Errorf("%s imports config: only app does, everyone else is handed values", file)
 		}
-		if !slices.Contains(allowed[layer], to) && !child(pkg, own) {
+		if !slices.Contains(allowed[layer], to) && !partOf(pkg, own) {
 			t.Errorf("%s (%s) imports %s (%s)", file, layer, own, to)
 		}
 		return

@@ -24,7 +24,9 @@ type Text struct {
 // (WICG "Origin-bound one-time codes"); the text ends there, because a newline after it would stop
 // phones from reading it.
 func (t Text) Code(code string, left time.Duration) string {
-	minutes := max(1, int(left/time.Minute))
+	// A fresh code is a little younger than its full life by the time it gets here; a few
+	// seconds are not worth a minute to the reader.
+	minutes := max(1, int((left+5*time.Second)/time.Minute))
 	unit := "minutes"
 	if minutes == 1 {
 		unit = "minute"

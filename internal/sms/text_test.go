@@ -16,9 +16,11 @@ func TestCodeText(t *testing.T) {
 		life string
 	}{
 		{5 * time.Minute, "5 minutes"},
-		{5*time.Minute - time.Millisecond, "4 minutes"},
+		{5*time.Minute - time.Millisecond, "5 minutes"},
+		{294 * time.Second, "4 minutes"},
 		{2 * time.Minute, "2 minutes"},
-		{119 * time.Second, "1 minute"},
+		{119 * time.Second, "2 minutes"},
+		{100 * time.Second, "1 minute"},
 		{30 * time.Second, "1 minute"},
 		{-time.Second, "1 minute"},
 	} {
