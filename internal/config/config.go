@@ -99,8 +99,8 @@ type Twilio struct {
 
 // HR guards what an import may do.
 type HR struct {
-	// MaxLeaversPercent of a source's people may leave in one import without --yes, but
-	// always as many as MaxLeaversFloor less one.
+	// MaxLeaversPercent of a source's people may leave, and as many change their number, in one
+	// import without --yes, but always as many as MaxLeaversFloor less one.
 	MaxLeaversPercent int `yaml:"max_leavers_percent"`
 	MaxLeaversFloor   int `yaml:"max_leavers_floor"`
 }
