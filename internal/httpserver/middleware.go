@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ func observe(opts Options) echo.MiddlewareFunc {
 			begun := time.Now()
 			id := requestID(c.Request().Header.Get(echo.HeaderXRequestID))
 			c.Response().Header().Set(echo.HeaderXRequestID, id)
+			c.Response().Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
 			err := next(c)
 			if err != nil {
 				c.Error(err)
@@ -83,11 +85,17 @@ func recoverPanic(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
 			defer func() {
-				if cause := recover(); cause != nil {
-					log.ErrorContext(c.Request().Context(), "panic in a handler",
-						"route", c.Path(), "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
-					err = ErrPanic
+				cause := recover()
+				if cause == nil {
+					return
 				}
+				said := fmt.Sprintf("%T", cause) // the value itself may hold a number
+				if fault, ok := cause.(runtime.Error); ok {
+					said = fault.Error()
+				}
+				log.ErrorContext(c.Request().Context(), "panic in a handler",
+					"route", c.Path(), "panic", said, "stack", string(debug.Stack()))
+				err = ErrPanic
 			}()
 			return next(c)
 		}

@@ -110,7 +110,7 @@ func withConnectTimeout(address string) (string, error) {
 // sqliteDSN opens with the write lock taken at BEGIN (else two readers that both go on to write
 // fail as busy), a log that survives kill -9, and foreign keys checked.
 func sqliteDSN(path string) string {
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)" +
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(3000)" +
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
 }
 
