@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"encoding/base64"
-	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -53,9 +52,8 @@ func (h *Handler) authenticate(c echo.Context, p params) (*client.Client, error)
 	if err == nil {
 		return found, nil
 	}
-	// At the start an unknown client is another error than a wrong secret.
-	if basic && !errors.Is(err, client.ErrUnknown) {
-		return nil, challenged(toError(err))
+	if basic {
+		return nil, challenged(toError(err).with(err))
 	}
 	return nil, err
 }

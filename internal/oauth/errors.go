@@ -82,7 +82,7 @@ func toError(err error) *Error {
 	case errors.Is(err, otp.ErrTooManyGuesses):
 		return refuse(http.StatusForbidden, "invalid_grant", tooManyAttempts)
 	case errors.Is(err, otp.ErrMalformedCode):
-		return invalidRequest("otp is not a code: want six digits.")
+		return invalidRequest("The code must be six digits.")
 	case errors.Is(err, client.ErrUnknown):
 		return refuse(http.StatusUnauthorized, "invalid_client", "Unknown client.")
 	case errors.Is(err, client.ErrSecret):

@@ -34,6 +34,8 @@ func parse(c echo.Context) (params, error) {
 		return params{}, refuse(http.StatusRequestEntityTooLarge, "invalid_request", "The request is larger than 16 KiB.")
 	case err != nil:
 		return params{}, invalidRequest("The request could not be read.").with(err)
+	case len(body) == 0:
+		return params{}, invalidRequest("The request has no body.")
 	case !utf8.Valid(body):
 		return params{}, invalidRequest("The request is not UTF-8.")
 	}
