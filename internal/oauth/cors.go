@@ -51,9 +51,12 @@ func cors(clients *client.Registry) echo.MiddlewareFunc {
 					header.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 				}
 			}
-			preflight := c.Request().Method == http.MethodOptions && c.Request().Header.Get("Access-Control-Request-Method") != ""
-			if !preflight {
+			switch {
+			case c.Request().Method != http.MethodOptions:
 				return next(c)
+			case c.Request().Header.Get("Access-Control-Request-Method") == "": // no preflight
+				header.Set(echo.HeaderAllow, rule.methods)
+				return echo.ErrMethodNotAllowed
 			}
 			if allowed {
 				header.Set("Access-Control-Allow-Methods", rule.methods)

@@ -74,8 +74,8 @@ func toError(err error) *Error {
 	case errors.As(err, &protocol):
 		return protocol
 	case errors.As(err, &throttled):
-		e := refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests for this number. Wait before asking again.")
-		e.retryAfter = throttled.RetryAfter
+		e := refuse(http.StatusTooManyRequests, "too_many_attempts", "Too many attempts. Wait before trying again.")
+		e.retryAfter = max(throttled.RetryAfter, time.Second)
 		return e
 	case errors.Is(err, otp.ErrInvalidCode): // exact text: mobile SDKs compare it
 		return refuse(http.StatusForbidden, "invalid_grant", wrongCode)
@@ -126,6 +126,8 @@ func startError(err error) *Error {
 		return refuse(http.StatusBadRequest, "bad.request", "Unknown client.")
 	case e.Code == "invalid_request":
 		e.Code = "bad.request"
+	case e.Code == "too_many_attempts":
+		e.Code, e.Description = "too_many_requests", "Too many requests for this number. Wait before asking again."
 	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -65,8 +66,18 @@ func cached(c echo.Context, body []byte, etag, control string) error {
 	header := c.Response().Header()
 	header.Set("Cache-Control", control)
 	header.Set("ETag", etag)
-	if c.Request().Header.Get("If-None-Match") == etag {
+	if unchanged(c.Request().Header.Get("If-None-Match"), etag) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	return c.JSONBlob(http.StatusOK, body)
+}
+
+// unchanged compares weakly, as RFC 9110 §13.1.2 has it: a proxy that compresses weakens the tag.
+func unchanged(ifNoneMatch, etag string) bool {
+	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+			return true
+		}
+	}
+	return false
 }

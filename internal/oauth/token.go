@@ -3,6 +3,7 @@ package oauth
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -81,7 +82,7 @@ func (h *Handler) signIn(c echo.Context, p params, app *client.Client, grant cli
 		Audience: optional["audience"], Device: optional["device"],
 		Source: source(c), Address: c.RealIP(),
 	}
-	if optional["scope"] != "" {
+	if strings.TrimSpace(optional["scope"]) != "" {
 		request.Scope = scope.Parse(optional["scope"])
 	}
 	if request.Device == "" {

@@ -24,9 +24,9 @@ var Default = Set{OpenID, Profile, Email}
 type Set []string
 
 // Parse splits a scope parameter. Names that RFC 6749 §3.3 does not allow are left out: nobody
-// can be granted them.
+// can be granted them. The result is never nil, which would mean that nothing was asked.
 func Parse(s string) Set {
-	var set Set
+	set := Set{}
 	for _, name := range strings.Fields(s) {
 		if Valid(name) && !set.Has(name) {
 			set = append(set, name)

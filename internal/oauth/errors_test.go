@@ -1,0 +1,211 @@
+package oauth_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/outage"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+// refusal is an error as a client sees it.
+type refusal struct {
+	status                int
+	code, description     string
+	retryAfter, challenge string
+}
+
+// errorRow is one error of the domain. An empty start or legacy is as token. Errors that are the
+// same at every door are so at userinfo too.
+type errorRow struct {
+	name                 string
+	err                  error
+	token, start, legacy refusal
+}
+
+const (
+	maximum      = "You've reached the maximum number of attempts. Please try to login again."
+	mistyped     = "username is not a phone number that can receive texts."
+	unknownFault = "Something went wrong on our side."
+	brief        = "The service is briefly unavailable. Try again."
+	badToken     = "The access token is invalid, expired or revoked."
+)
+
+var (
+	bare      = refusal{status: 500, code: "server_error", description: unknownFault}
+	away      = refusal{status: 503, code: "temporarily_unavailable", description: brief, retryAfter: "5"}
+	unnumber  = refusal{status: 400, code: "invalid_request", description: mistyped}
+	throttled = refusal{status: 429, code: "too_many_requests", retryAfter: "31"}
+	blocked   = refusal{status: 429, code: "too_many_attempts", retryAfter: "31"} // wire contract 4
+	badBearer = refusal{
+		status: 401, code: "invalid_token", description: badToken,
+		challenge: `Bearer error="invalid_token", error_description="` + badToken + `"`,
+	}
+)
+
+// domainErrors has a row for every exported error of the packages in errorPackages.
+var domainErrors = []errorRow{
+	{
+		name: "otp.ErrInvalidCode", err: otp.ErrInvalidCode,
+		token:  refusal{status: 403, code: "invalid_grant", description: wrongCode},
+		legacy: refusal{status: 401, code: "invalid_user_password", description: wrongCode},
+	},
+	{
+		name: "otp.ErrTooManyGuesses", err: otp.ErrTooManyGuesses,
+		token:  refusal{status: 403, code: "invalid_grant", description: maximum},
+		legacy: refusal{status: 401, code: "invalid_user_password", description: maximum},
+	},
+	{
+		name: "otp.ErrMalformedCode", err: otp.ErrMalformedCode, // C8: 400, no guess used
+		token: refusal{status: 400, code: "invalid_request"},
+		start: refusal{status: 400, code: "bad.request"},
+	},
+	{
+		name: "otp.ThrottledError", err: &otp.ThrottledError{RetryAfter: 30*time.Second + time.Millisecond},
+		token: blocked, start: throttled, legacy: blocked,
+	},
+	{
+		name: "phone.ErrNotANumber", err: phone.ErrNotANumber, token: unnumber,
+		start: refusal{status: 400, code: "bad.phone_number",
+			description: "phone_number is not a phone number: want E.164, such as +447700900123."},
+	},
+	{
+		name: "phone.ErrNoRegion", err: phone.ErrNoRegion, token: unnumber,
+		start: refusal{status: 400, code: "bad.phone_number",
+			description: "The phone number lacks its country code: write it with +."},
+	},
+	{
+		name: "phone.ErrImpossible", err: phone.ErrImpossible, token: unnumber,
+		start: refusal{status: 400, code: "bad.phone_number", description: "There is no such phone number."},
+	},
+	{
+		name: "phone.ErrNotMobile", err: phone.ErrNotMobile, token: unnumber,
+		start: refusal{status: 400, code: "bad.phone_number",
+			description: "This phone number cannot receive texts: want a mobile number."},
+	},
+	{
+		name: "client.ErrUnknown", err: client.ErrUnknown,
+		token: refusal{status: 401, code: "invalid_client", description: "Unknown client."},
+		start: refusal{status: 400, code: "bad.request", description: "Unknown client."},
+	},
+	{
+		name: "client.ErrSecret", err: client.ErrSecret,
+		token: refusal{status: 401, code: "invalid_client", description: "Wrong or missing client secret."},
+	},
+	{
+		name: "client.ErrNoSecret", err: client.ErrNoSecret,
+		token: refusal{status: 401, code: "invalid_client",
+			description: "This client is registered as public: send no secret, or register it with one."},
+	},
+	{
+		name: "login.ErrConnection", err: login.ErrConnection,
+		token: refusal{status: 400, code: "invalid_request", description: "Unknown connection: want sms."},
+		start: refusal{status: 400, code: "bad.connection",
+			description: "Unknown connection, or not enabled for this client: want sms."},
+	},
+	{
+		name: "login.ErrGrant", err: login.ErrGrant,
+		token: refusal{status: 403, code: "unauthorized_client", description: "This client may not use this grant."},
+	},
+	{
+		name: "login.ErrAudience", err: login.ErrAudience,
+		token: refusal{status: 400, code: "invalid_target", description: "This client may not ask for this audience."},
+	},
+	{
+		name: "login.ErrTier", err: login.ErrTier,
+		token: refusal{status: 403, code: "access_denied", description: "You may not sign in to this application."},
+	},
+	{
+		name: "login.ErrScope", err: login.ErrScope,
+		token: refusal{status: 403, code: "insufficient_scope", description: "The access token lacks the scope openid.",
+			challenge: `Bearer error="insufficient_scope", error_description="The access token lacks the scope openid."`},
+	},
+	{name: "login.ErrSessionEnded", err: login.ErrSessionEnded, token: badBearer},
+	{name: "login.ErrBusy", err: login.ErrBusy, token: away},
+	{name: "token.ErrInvalid", err: token.ErrInvalid, token: badBearer},
+	{name: "outage.Error", err: outage.Wrap("redis", errors.New("dial tcp 10.0.0.1:6379")), token: away},
+	// As app's texter joins them to login's own.
+	{name: "sms.ErrQueueFull", err: fmt.Errorf("%w: %w", login.ErrBusy, sms.ErrQueueFull), token: away},
+	{name: "sms.ErrQueueClosed", err: fmt.Errorf("%w: %w", login.ErrBusy, sms.ErrQueueClosed), token: away},
+	// These two end in a worker and in a shutdown, never in a request: a bare 500 if one ever did.
+	{name: "sms.Error", err: &sms.Error{Class: "x", Code: 20003, Reason: "twilio"}, token: bare},
+	{name: "sms.UnsentError", err: &sms.UnsentError{Unsent: 3, Err: errors.New("deadline")}, token: bare},
+
+	{name: "httpserver.ErrPanic", err: httpserver.ErrPanic, token: bare},
+	{name: "an unknown error", err: errors.New("pq: relation \"users\" does not exist"), token: bare},
+}
+
+func TestDomainErrorsOnTheWire(t *testing.T) {
+	s := serve(t)
+	for _, row := range domainErrors {
+		for path, want := range map[string]refusal{
+			tokenPath: row.token, startPath: row.start, legacyPath: row.legacy, userInfoPath: {},
+		} {
+			if want.status == 0 {
+				want = row.token
+			}
+			if path == userInfoPath && row.start.status != 0 {
+				continue // no such error comes of reading a token
+			}
+			for how, err := range map[string]error{
+				"": row.err, " wrapped": fmt.Errorf("read canary-7f at redis:6379: %w", row.err),
+			} {
+				t.Run(row.name+path+how, func(t *testing.T) {
+					s.forget()
+					s.err = err
+					var a answer
+					if path == userInfoPath {
+						a = s.do(t, request{method: http.MethodGet, path: path, headers: []string{"Authorization", "Bearer t"}})
+					} else {
+						a = s.post(t, path, jsonType, doors[path].json(t))
+					}
+					requireError(t, a, want.status, want.code, want.description)
+					require.Equal(t, want.retryAfter, a.header.Get("Retry-After"))
+					require.Equal(t, want.challenge, a.header.Get("WWW-Authenticate"))
+					for _, inside := range []string{"canary-7f", "redis", "10.0.0.1", "pq:", "twilio", "sms:", "otp:", "login:"} {
+						require.NotContains(t, a.body, inside)
+					}
+					require.Equal(t, 1, s.calls())
+				})
+			}
+		}
+	}
+	s.logs(t, "relation", "10.0.0.1:6379") // texts that no client may see
+}
+
+func TestRetryAfterIsRoundedUpAndAtLeastOne(t *testing.T) {
+	s := serve(t)
+	for _, tc := range []struct {
+		wait time.Duration
+		want string
+	}{
+		{30 * time.Second, "30"},
+		{30*time.Second + 1, "31"},
+		{29*time.Second + 999*time.Millisecond, "30"},
+		{time.Second, "1"},
+		{time.Millisecond, "1"},
+		{1, "1"},
+		{0, "1"},
+		{-time.Second, "1"},
+		{24 * time.Hour, "86400"},
+	} {
+		t.Run(tc.wait.String(), func(t *testing.T) {
+			s.forget()
+			s.err = &otp.ThrottledError{RetryAfter: tc.wait}
+			a := s.post(t, startPath, jsonType, startRequest.json(t))
+			requireError(t, a, 429, "too_many_requests", "")
+			require.Equal(t, tc.want, a.header.Get("Retry-After"))
+		})
+	}
+}
