@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -73,6 +74,9 @@ func sign(private crypto.Signer, input []byte) ([]byte, error) {
 // own algorithm (RFC 8725 §3.1), and whose header has exactly this typ (§3.11). Everything else
 // is ErrSignature. Nothing in the header but kid chooses the key (§3.10).
 func (r *Ring) Verify(token, typ string) ([]byte, error) {
+	if !canonical(token) {
+		return nil, ErrSignature
+	}
 	parsed, err := jws.ParseString(token)
 	if err != nil || len(parsed.Signatures()) != 1 {
 		return nil, ErrSignature
@@ -87,4 +91,16 @@ func (r *Ring) Verify(token, typ string) ([]byte, error) {
 		return nil, ErrSignature
 	}
 	return payload, nil
+}
+
+// canonical reports whether each segment is base64url as RFC 7515 §2 has it, spelled the one way:
+// the library also reads padding, line breaks and spare bits, so that one token had many forms.
+func canonical(token string) bool {
+	for segment := range strings.SplitSeq(token, ".") {
+		raw, err := base64.RawURLEncoding.DecodeString(segment)
+		if err != nil || base64.RawURLEncoding.EncodeToString(raw) != segment {
+			return false
+		}
+	}
+	return true
 }

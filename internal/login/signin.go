@@ -59,19 +59,20 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		return Tokens{}, err
 	}
 	key := otp.Key{Client: r.Client.ID, Connection: r.Realm, Number: number}
-	if err := s.Codes.Redeem(ctx, key, r.Source, code); err != nil {
-		return Tokens{}, s.notRedeemed(ctx, r, key, code, err)
+	attempt, err := s.Codes.Redeem(ctx, key, r.Source, code)
+	if err != nil {
+		return Tokens{}, s.notRedeemed(ctx, r, key, attempt, err)
 	}
 	admitted, err := s.admit(ctx, r, number)
 	if err != nil {
 		if !errors.Is(err, ErrTier) {
-			s.restore(ctx, key, code)
+			s.restore(ctx, key, attempt)
 		}
 		return Tokens{}, err
 	}
 	minted, err := s.Tokens.Mint(ctx, admitted)
 	if err != nil {
-		s.restore(ctx, key, code)
+		s.restore(ctx, key, attempt)
 		return Tokens{}, fmt.Errorf("mint tokens: %w", err)
 	}
 	return Tokens{Minted: minted, Scope: admitted.Scope, Tier: admitted.Tier.Name, SessionID: admitted.SessionID}, nil
@@ -100,7 +101,7 @@ func (s *Service) check(r *SignInRequest) (phone.Number, otp.Code, error) {
 
 // notRedeemed records a wrong guess. Guesses that were not even compared are not recorded one by
 // one: the ten before them were, and nobody may fill the record at will.
-func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key, code otp.Code, err error) error {
+func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key, attempt otp.Attempt, err error) error {
 	switch {
 	case errors.Is(err, otp.ErrInvalidCode):
 		event := s.event(audit.SignInRefused, r, key.Number)
@@ -111,7 +112,7 @@ func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key,
 	case errors.Is(err, otp.ErrTooManyGuesses):
 	default:
 		// It may have been redeemed and only the answer lost.
-		s.restore(ctx, key, code)
+		s.restore(ctx, key, attempt)
 	}
 	return err
 }
@@ -166,11 +167,11 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 	return token.SignIn{
 		Subject: opened.Subject, SessionID: opened.SID, ClientID: r.Client.ID, Algorithm: r.Client.Algorithm,
 		Audience: r.Audience, Scope: granted, Tier: level, AuthTime: now, Method: account.SMS, Profile: profile,
-	}, Entry{Decision: decision, Session: &opened, Events: append(changes(decision, event), event)}, nil
+	}, Entry{Decision: decision, Session: &opened, Events: append(changes(decision, found.Holder, event), event)}, nil
 }
 
-// changes are the events of what a decision does to accounts.
-func changes(d account.Decision, base audit.Event) []audit.Event {
+// changes are the events of what a decision does to accounts. holder had the identity before.
+func changes(d account.Decision, holder *account.Account, base audit.Event) []audit.Event {
 	var events []audit.Event
 	add := func(kind audit.Kind, happened bool) {
 		if happened {
@@ -181,7 +182,7 @@ func changes(d account.Decision, base audit.Event) []audit.Event {
 	}
 	add(audit.AccountCreated, d.Create)
 	add(audit.AccountLinked, d.Link)
-	add(audit.IdentityMoved, d.Attach && !d.Create)
+	add(audit.IdentityMoved, d.Attach && holder != nil)
 	return events
 }
 
@@ -203,10 +204,10 @@ func (s *Service) event(kind audit.Kind, r SignInRequest, number phone.Number) a
 
 // restore gives a code back after a failure that was not the person's, also when their request has
 // been given up meanwhile.
-func (s *Service) restore(ctx context.Context, key otp.Key, code otp.Code) {
+func (s *Service) restore(ctx context.Context, key otp.Key, attempt otp.Attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
 	defer cancel()
-	if err := s.Codes.Restore(ctx, key, code); err != nil {
+	if err := s.Codes.Restore(ctx, key, attempt); err != nil {
 		s.Log.WarnContext(ctx, "a code was used up by a sign-in that failed", "to", key.Number, "error", err)
 	}
 }

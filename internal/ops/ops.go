@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,12 @@ func verdict(err error) string {
 	return "ok"
 }
 
-// Fail renders an error of the router, for httpserver.
-func Fail(c echo.Context, _ error) {
-	_ = c.JSON(http.StatusNotFound, map[string]string{"status": "not found", "see": "/healthz /readyz /metrics"})
+// Fail renders any error, for httpserver.
+func Fail(c echo.Context, err error) {
+	status := http.StatusInternalServerError
+	var router *echo.HTTPError
+	if errors.As(err, &router) {
+		status = router.Code
+	}
+	_ = c.JSON(status, map[string]string{"status": http.StatusText(status), "see": "/healthz /readyz /metrics"})
 }

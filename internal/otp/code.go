@@ -36,6 +36,9 @@ func (c Code) LogValue() slog.Value { return slog.StringValue("******") }
 // Format hides the code from every fmt verb; string(c) is the code.
 func (c Code) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "******") }
 
+// MarshalText hides the code inside what is logged or answered as JSON.
+func (c Code) MarshalText() ([]byte, error) { return []byte("******"), nil }
+
 // keys are independent uses of one secret (RFC 5869), so that no output of one is of use in another.
 type keys struct{ code, digest, slot, id []byte }
 

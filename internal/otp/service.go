@@ -76,15 +76,17 @@ func (s *Service) Start(ctx context.Context, key Key, source Source) (Started, e
 }
 
 // Redeem uses up the code of key. The error is ErrInvalidCode, ErrTooManyGuesses, or an
-// outage.Error of the store.
-func (s *Service) Redeem(ctx context.Context, key Key, source Source, code Code) error {
-	return s.store.Redeem(ctx, s.keys.deriveSlot(key), source, s.keys.deriveDigest(key, code))
+// outage.Error of the store, after which the code may be used up or not. The attempt is for
+// Restore, whatever the error.
+func (s *Service) Redeem(ctx context.Context, key Key, source Source, code Code) (Attempt, error) {
+	attempt := Attempt(rand.Text())
+	return attempt, s.store.Redeem(ctx, s.keys.deriveSlot(key), source, s.keys.deriveDigest(key, code), attempt)
 }
 
-// Restore gives back a code that Redeem used up, because what followed failed through no fault of
+// Restore gives back a code that attempt used up, because what followed failed through no fault of
 // the person: the code they hold works again until its end.
-func (s *Service) Restore(ctx context.Context, key Key, code Code) error {
-	return s.store.Restore(ctx, s.keys.deriveSlot(key), s.keys.deriveDigest(key, code))
+func (s *Service) Restore(ctx context.Context, key Key, attempt Attempt) error {
+	return s.store.Restore(ctx, s.keys.deriveSlot(key), attempt)
 }
 
 // Unsent says that a text to number surely was not sent, so that the next start may send one at

@@ -68,6 +68,9 @@ type Opened struct {
 	Send bool
 }
 
+// Attempt names one call of Redeem, so that it alone can take back what it did.
+type Attempt string
+
 // Store keeps challenges and counts. All times are by the store's one clock, so replicas whose
 // clocks differ agree.
 type Store interface {
@@ -83,12 +86,12 @@ type Store interface {
 	// right, in one step: of any number of concurrent calls at most one returns nil. A source
 	// or a code that has no guess left is ErrTooManyGuesses, uncounted, the right code
 	// included; anything else is ErrInvalidCode. A slot without a challenge counts alike.
-	// A right guess also ends the resend gap.
-	Redeem(ctx context.Context, slot Slot, source Source, digest string) error
+	// A right guess also ends the resend gap, and leaves attempt beside the mark.
+	Redeem(ctx context.Context, slot Slot, source Source, digest string, attempt Attempt) error
 
-	// Restore makes the challenge that Redeem marked as used live again, with its end and its
-	// counts; it does nothing if another has taken its place.
-	Restore(ctx context.Context, slot Slot, digest string) error
+	// Restore makes the challenge that attempt marked as used live again, with its end and its
+	// counts; it does nothing if another attempt did, or another challenge has taken its place.
+	Restore(ctx context.Context, slot Slot, attempt Attempt) error
 
 	// Release ends the resend gap of a Slot's Number, for a text that surely was not sent.
 	Release(ctx context.Context, number string) error

@@ -56,5 +56,5 @@ func DeviceName(said string) string {
 		return r
 	}, strings.ToValidUTF8(said, ""))
 	runes := []rune(strings.TrimSpace(clean))
-	return string(runes[:min(len(runes), maxDevice)])
+	return strings.TrimSpace(string(runes[:min(len(runes), maxDevice)]))
 }

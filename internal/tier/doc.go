@@ -4,6 +4,6 @@
 //	verified number ─ HR knows no active person ──────────────► anonymous
 //	                └ an active User ─ first rule that matches ─► employee, manager, …
 //
-// A Table cannot be built with a rule that never fires, an attribute that users do not have, or
+// A Table cannot be built with a rule that an earlier one covers, an attribute that users do not have, or
 // without the two tiers that everybody relies on, so a person always has exactly one tier.
 package tier

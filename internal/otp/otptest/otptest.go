@@ -63,6 +63,7 @@ func TestStore(t *testing.T, open func(t *testing.T, now func() time.Time) otp.S
 	run("a number without a challenge is counted alike", withoutChallenge)
 	run("a code works only in its own slot", ownSlot)
 	run("a restored code works once more", restored)
+	run("an attempt cannot restore what another used", restoreOfAnother)
 	run("a restore does not void a newer code", restoreAfterNewer)
 	run("release ends the gap", released)
 	run("of many right codes one wins", raceRight)
@@ -94,7 +95,16 @@ func (s suite) throttled(from otp.Source, code string, want time.Duration) {
 }
 
 func (s suite) redeem(from otp.Source, code string) error {
-	return s.Redeem(context.Background(), slot, from, code)
+	return s.attempt(from, code, "some attempt")
+}
+
+func (s suite) attempt(from otp.Source, code string, attempt otp.Attempt) error {
+	return s.Redeem(context.Background(), slot, from, code, attempt)
+}
+
+func (s suite) restore(attempt otp.Attempt) {
+	s.t.Helper()
+	require.NoError(s.t, s.Restore(context.Background(), slot, attempt))
 }
 
 func (s suite) wrong(from otp.Source, times int) {
@@ -210,7 +220,7 @@ func ownSlot(t *testing.T, s suite) {
 		{Number: "number", Client: "web", Connection: "sms"},
 		{Number: "number", Client: "app", Connection: "email"},
 	} {
-		require.ErrorIs(t, s.Redeem(context.Background(), other, home, "a"), otp.ErrInvalidCode)
+		require.ErrorIs(t, s.Redeem(context.Background(), other, home, "a", "attempt"), otp.ErrInvalidCode)
 	}
 	require.NoError(t, s.redeem(home, "a"))
 }
@@ -218,23 +228,35 @@ func ownSlot(t *testing.T, s suite) {
 func restored(t *testing.T, s suite) {
 	first := s.open(home, "a")
 	s.wrong(home, 4)
-	require.NoError(t, s.redeem(home, "a"))
-	require.NoError(t, s.Restore(context.Background(), slot, "a"))
+	require.NoError(t, s.attempt(home, "a", "mine"))
+	s.restore("mine")
 	s.clock.Advance(31 * time.Second)
 	require.Equal(t, first.ExpiresAt, s.open(home, "b").ExpiresAt)
-	require.NoError(t, s.redeem(home, "a"))
+	require.NoError(t, s.attempt(home, "a", "again"))
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrTooManyGuesses, "four wrong ones before, and the used one")
 }
 
+func restoreOfAnother(t *testing.T, s suite) {
+	s.open(home, "a")
+	require.NoError(t, s.attempt(home, "a", "winner"))
+	s.restore("an attempt that never arrived")
+	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
+	s.restore("winner")
+	s.restore("winner")
+	require.NoError(t, s.attempt(home, "a", "next"))
+	s.restore("winner")
+	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
+}
+
 func restoreAfterNewer(t *testing.T, s suite) {
 	s.open(home, "a")
-	require.NoError(t, s.redeem(home, "a"))
+	require.NoError(t, s.attempt(home, "a", "mine"))
 	s.open(home, "b")
-	require.NoError(t, s.Restore(context.Background(), slot, "a"))
+	s.restore("mine")
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
 	require.NoError(t, s.redeem(home, "b"))
-	require.NoError(t, s.Restore(context.Background(), otp.Slot{Number: "never"}, "a"))
+	require.NoError(t, s.Restore(context.Background(), otp.Slot{Number: "never"}, "mine"))
 }
 
 func released(t *testing.T, s suite) {

@@ -13,8 +13,8 @@ import (
 
 // Challenges is an otp.Store. It is safe for concurrent use.
 //
-// A challenge is a hash: n nonce, d digest while living, u digest once used, e end (Unix ms),
-// g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
+// A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
+// used it, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
 // has a hash without n once somebody guesses at it. Beside it lies the time until which no
 // further text goes to the number.
 type Challenges struct {
@@ -102,6 +102,7 @@ func (c *Challenges) Open(ctx context.Context, slot otp.Slot, source otp.Source,
 var redeemScript = redis.NewScript(clock + `
 local digest, source = ARGV[2], 's:' .. ARGV[3]
 local per_source, total, lifetime = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local attempt = ARGV[7]
 
 local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source)
 local ends = tonumber(c[2]) or 0
@@ -115,7 +116,7 @@ if (tonumber(c[3]) or 0) >= total or (tonumber(c[4]) or 0) >= per_source then re
 redis.call('HINCRBY', KEYS[1], 'g', 1)
 redis.call('HINCRBY', KEYS[1], source, 1)
 if c[1] and c[1] == digest then
-  redis.call('HSET', KEYS[1], 'u', digest)
+  redis.call('HSET', KEYS[1], 'u', digest, 'a', attempt)
   redis.call('HDEL', KEYS[1], 'd')
   redis.call('HINCRBY', KEYS[1], 'g', -1)
   redis.call('HINCRBY', KEYS[1], source, -1)
@@ -126,9 +127,9 @@ return 'wrong'
 `)
 
 // Redeem implements otp.Store.
-func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Source, digest string) error {
+func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Source, digest string, attempt otp.Attempt) error {
 	verdict, err := redeemScript.Run(ctx, c.client, c.keys(slot), c.clock(), digest, string(source),
-		c.limits.GuessesPerSource, c.limits.Guesses, c.limits.Lifetime.Milliseconds()).Text()
+		c.limits.GuessesPerSource, c.limits.Guesses, c.limits.Lifetime.Milliseconds(), string(attempt)).Text()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -143,18 +144,19 @@ func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Sourc
 	return fmt.Errorf("redis: redeem script answered %q", verdict)
 }
 
-// A code that was replaced meanwhile stays used: restoring it would make two living codes.
+// A code that was replaced meanwhile, or that somebody else has used, stays used: an attempt that
+// never arrived must not bring back what another one took.
 var restoreScript = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'u') == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'd', ARGV[1])
-  redis.call('HDEL', KEYS[1], 'u')
+if redis.call('HGET', KEYS[1], 'a') == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'd', redis.call('HGET', KEYS[1], 'u'))
+  redis.call('HDEL', KEYS[1], 'u', 'a')
 end
 return 1
 `)
 
 // Restore implements otp.Store.
-func (c *Challenges) Restore(ctx context.Context, slot otp.Slot, digest string) error {
-	return unavailable(restoreScript.Run(ctx, c.client, c.keys(slot)[:1], digest).Err())
+func (c *Challenges) Restore(ctx context.Context, slot otp.Slot, attempt otp.Attempt) error {
+	return unavailable(restoreScript.Run(ctx, c.client, c.keys(slot)[:1], string(attempt)).Err())
 }
 
 // Release implements otp.Store.

@@ -1,0 +1,264 @@
+package login_test
+
+import (
+	"bytes"
+	"context"
+	stdsql "database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-id/latchkey/internal/account"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/otp/otptest"
+	"github.com/latchkey-id/latchkey/internal/outage"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/scope"
+	"github.com/latchkey-id/latchkey/internal/store/redis"
+	"github.com/latchkey-id/latchkey/internal/store/sql"
+	"github.com/latchkey-id/latchkey/internal/tier"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+const (
+	issuer   = "https://id.example/"
+	alice    = "+447700900001"
+	bob      = "+447700900002"
+	stranger = "+447700900099"
+
+	home otp.Source = "192.0.2.1"
+)
+
+// parts is a Service over real parts: the embedded stores and a real ring.
+type parts struct {
+	*login.Service
+	clock *otptest.Clock
+	texts *inbox
+	store *faulty
+	hr    *sql.Store
+	raw   *stdsql.DB
+	log   *bytes.Buffer
+}
+
+func newParts(t *testing.T) *parts {
+	t.Helper()
+	p := &parts{clock: otptest.NewClock(), texts: &inbox{}, log: &bytes.Buffer{}}
+	file := filepath.Join(t.TempDir(), "login.db")
+	var err error
+	p.hr, err = sql.Open("sqlite:"+file, sql.Options{MaxOpenConns: 4, Now: p.clock.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.hr.Close()) })
+	_, err = p.hr.Migrate(t.Context())
+	require.NoError(t, err)
+	p.raw, err = stdsql.Open("sqlite", file)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.raw.Close()) })
+	p.store = &faulty{Store: p.hr}
+
+	secret := bytes.Repeat([]byte{7}, 32)
+	wrapper, err := keyring.NewAESGCM(secret)
+	require.NoError(t, err)
+	ring, err := keyring.Open(t.Context(), p.hr, wrapper, []string{keyring.ES256}, p.clock.Now())
+	require.NoError(t, err)
+	engine, stop := redis.InProcess()
+	t.Cleanup(stop)
+	codes, err := otp.NewService(redis.NewChallenges(engine, "t:", otptest.Limits).WithClock(p.clock.Now), secret)
+	require.NoError(t, err)
+	tiers, err := tier.NewTable([]tier.Tier{
+		{Name: tier.Anonymous, Scopes: []string{"openid", "phone"}, AccessTokenLifetime: 5 * time.Minute},
+		{Name: "manager", Scopes: []string{"openid", "profile", "email", "phone", "offline_access", "approve"},
+			Permissions: []string{"shifts:approve"}, When: map[string][]string{"title": {"Manager"}}},
+		{Name: tier.Employee, Scopes: []string{"openid", "profile", "email", "phone", "offline_access"},
+			Permissions: []string{"shifts:read"}},
+	})
+	require.NoError(t, err)
+	p.Service = &login.Service{
+		Clients: client.NewRegistry([]client.Client{
+			{ID: "app", Algorithm: keyring.ES256, Grants: []client.Grant{client.Passwordless},
+				Audiences: []string{"https://shifts.example"}},
+			{ID: "narrow", Algorithm: keyring.ES256, Grants: []client.Grant{client.Passwordless}, Scopes: []string{"openid", "approve"}},
+			{ID: "staff", Algorithm: keyring.ES256, Grants: []client.Grant{client.Passwordless}, Tiers: []string{"employee", "manager"}},
+			{ID: "old", Algorithm: keyring.ES256, Grants: []client.Grant{client.LegacyRO}},
+			{ID: "none", Algorithm: keyring.ES256},
+			{ID: "keyless", Algorithm: keyring.RS256, Grants: []client.Grant{client.Passwordless}},
+		}, false),
+		Phone: phone.Parser{Region: "GB", AllowFictional: true}, Codes: codes, Texts: p.texts, Store: p.store, Tiers: tiers,
+		Tokens: token.NewMinter(issuer, ring, p.clock.Now), Now: p.clock.Now,
+		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
+	}
+	return p
+}
+
+// inbox is a login.Texter that keeps what it takes.
+type inbox struct {
+	mu    sync.Mutex
+	texts []text
+	err   error
+}
+
+type text struct {
+	to   phone.Number
+	code otp.Code
+	ends time.Time
+}
+
+func (i *inbox) Text(to phone.Number, code otp.Code, ends time.Time) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.err != nil {
+		return i.err
+	}
+	i.texts = append(i.texts, text{to, code, ends})
+	return nil
+}
+
+// last is the newest text's code.
+func (i *inbox) last(t *testing.T, to string) string {
+	t.Helper()
+	require.NotEmpty(t, i.texts)
+	newest := i.texts[len(i.texts)-1]
+	require.Equal(t, to, newest.to.E164())
+	return string(newest.code)
+}
+
+// faulty is the record with outages that a test orders.
+type faulty struct {
+	login.Store
+	// before and after make SignIn fail before anything is written, or once all is.
+	before, after func() error
+	record        error
+	decided       atomic.Int32
+}
+
+var errOut = outage.Wrap("database", stdsql.ErrConnDone)
+
+func (f *faulty) SignIn(ctx context.Context, id account.Identity, decide func(login.Found) (login.Entry, error)) error {
+	if f.before != nil {
+		if err := f.before(); err != nil {
+			return err
+		}
+	}
+	err := f.Store.SignIn(ctx, id, func(found login.Found) (login.Entry, error) {
+		f.decided.Add(1)
+		return decide(found)
+	})
+	if err == nil && f.after != nil {
+		return f.after()
+	}
+	return err
+}
+
+func (f *faulty) Record(ctx context.Context, event audit.Event) error {
+	if f.record != nil {
+		return f.record
+	}
+	return f.Store.Record(ctx, event)
+}
+
+func (p *parts) client(t *testing.T, id string) *client.Client {
+	t.Helper()
+	c, err := p.Clients.Find(id)
+	require.NoError(t, err)
+	return c
+}
+
+// code has a code texted to a number and returns it.
+func (p *parts) code(t *testing.T, app, number string) string {
+	t.Helper()
+	_, err := p.Start(t.Context(), login.StartRequest{Client: p.client(t, app), Connection: "sms", Phone: number, Source: home})
+	require.NoError(t, err)
+	return p.texts.last(t, number)
+}
+
+func (p *parts) request(t *testing.T, app, number, code string) login.SignInRequest {
+	t.Helper()
+	return login.SignInRequest{
+		Client: p.client(t, app), Grant: client.Passwordless, Realm: "sms", Phone: number, Code: code,
+		Source: home, Address: "192.0.2.1", Device: "Pixel 9", Scope: scope.Parse("openid profile email phone offline_access approve"),
+	}
+}
+
+// signIn goes all the way for a number.
+func (p *parts) signIn(t *testing.T, app, number string) login.Tokens {
+	t.Helper()
+	tokens, err := p.SignIn(t.Context(), p.request(t, app, number, p.code(t, app, number)))
+	require.NoError(t, err)
+	return tokens
+}
+
+// staff makes people the whole of HR's list.
+func (p *parts) staff(t *testing.T, people ...directory.Person) {
+	t.Helper()
+	_, err := directory.Reconcile(t.Context(), p.hr,
+		directory.Feed{Source: "hr", Mode: directory.Full, People: people},
+		directory.Options{Confirmed: true, Actor: "test"})
+	require.NoError(t, err)
+}
+
+func person(t *testing.T, id, number, title string) directory.Person {
+	t.Helper()
+	n, err := phone.Stored(number)
+	require.NoError(t, err)
+	return directory.Person{ExternalID: id, Name: "Person " + id, Phone: n, Email: id + "@example.com", Title: title, Active: true}
+}
+
+// event is a row of the audit log.
+type event struct{ kind, actor, subject, userID, client, sid, source, phone, reason, detail string }
+
+// events are the audit log of sign-ins, oldest first.
+func (p *parts) events(t *testing.T) []event {
+	t.Helper()
+	rows, err := p.raw.QueryContext(t.Context(), `
+SELECT kind, actor, subject, user_id, client_id, sid, source, phone, reason, detail FROM audit_events
+WHERE kind LIKE 'signin.%' OR kind LIKE 'account.%' OR kind LIKE 'identity.%' ORDER BY id`)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	var all []event
+	for rows.Next() {
+		var e event
+		require.NoError(t, rows.Scan(&e.kind, &e.actor, &e.subject, &e.userID, &e.client, &e.sid, &e.source, &e.phone, &e.reason, &e.detail))
+		all = append(all, e)
+	}
+	require.NoError(t, rows.Err())
+	return all
+}
+
+func kinds(events []event) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.kind)
+	}
+	return all
+}
+
+func (p *parts) count(t *testing.T, table string) int {
+	t.Helper()
+	var n int
+	require.NoError(t, p.raw.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n)) //nolint:gosec // a table of ours
+	return n
+}
+
+// claims reads a token as its receiver does, less the signature.
+func claims(t *testing.T, raw string) map[string]any {
+	t.Helper()
+	parts := strings.Split(raw, ".")
+	require.Len(t, parts, 3)
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var said map[string]any
+	require.NoError(t, json.Unmarshal(payload, &said))
+	return said
+}

@@ -1,0 +1,165 @@
+package ops_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-id/latchkey/internal/ops"
+)
+
+func serve(t *testing.T, h *ops.Handler, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	if h.Registry == nil {
+		h.Registry = ops.NewMetrics(func() int { return 0 }).Registry
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) { ops.Fail(c, err) }
+	h.Register(e)
+	answer := httptest.NewRecorder()
+	e.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return answer
+}
+
+func works(context.Context) error { return nil }
+
+func fails(context.Context) error { return errors.New("dial tcp 10.1.2.3:5432: password=hunter2") }
+
+func TestReadiness(t *testing.T) {
+	for name, tc := range map[string]struct {
+		checks   []ops.Check
+		draining bool
+		status   int
+		want     string
+	}{
+		"nothing to check": {nil, false, 200, `{"status":"ready","checks":{}}`},
+		"all well": {[]ops.Check{{Name: "database", Run: works}, {Name: "redis", Run: works}}, false, 200,
+			`{"status":"ready","checks":{"database":"ok","redis":"ok"}}`},
+		"one fails": {[]ops.Check{{Name: "database", Run: works}, {Name: "redis", Run: fails}}, false, 503,
+			`{"status":"not ready","checks":{"database":"ok","redis":"unavailable"}}`},
+		"the first fails": {[]ops.Check{{Name: "database", Run: fails}, {Name: "redis", Run: works}}, false, 503,
+			`{"status":"not ready","checks":{"database":"unavailable","redis":"ok"}}`},
+		"all fail": {[]ops.Check{{Name: "database", Run: fails}, {Name: "redis", Run: fails}}, false, 503,
+			`{"status":"not ready","checks":{"database":"unavailable","redis":"unavailable"}}`},
+		"an optional one fails": {[]ops.Check{{Name: "database", Run: works}, {Name: "provider", Run: fails, Optional: true}}, false, 200,
+			`{"status":"ready","checks":{"database":"ok","provider":"unavailable"}}`},
+		"draining": {[]ops.Check{{Name: "database", Run: works}}, true, 503,
+			`{"status":"stopping","checks":{"database":"ok"}}`},
+		"draining, and one fails": {[]ops.Check{{Name: "database", Run: fails}}, true, 503,
+			`{"status":"stopping","checks":{"database":"unavailable"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &ops.Handler{Checks: tc.checks}
+			if tc.draining {
+				require.NotEqual(t, `"stopping"`, serve(t, h, http.MethodGet, "/readyz").Body.String())
+				h.Drain()
+			}
+			answer := serve(t, h, http.MethodGet, "/readyz")
+			require.Equal(t, tc.status, answer.Code)
+			require.JSONEq(t, tc.want, answer.Body.String())
+			require.NotContains(t, answer.Body.String(), "hunter2", "errors are for the log of doctor")
+		})
+	}
+}
+
+// A check that hangs must not hang the probe: its context ends.
+func TestReadinessEndsChecks(t *testing.T) {
+	var left time.Duration
+	bounded := false
+	h := &ops.Handler{Checks: []ops.Check{{Name: "database", Run: func(ctx context.Context) error {
+		var end time.Time
+		end, bounded = ctx.Deadline()
+		left = time.Until(end)
+		return nil
+	}}}}
+	serve(t, h, http.MethodGet, "/readyz")
+	require.True(t, bounded)
+	require.Less(t, left, time.Second, "probes usually wait for a second")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the prober has given up
+	e := echo.New()
+	waits := &ops.Handler{Checks: []ops.Check{{Name: "database", Run: func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}}, Registry: h.Registry}
+	waits.Register(e)
+	answer := httptest.NewRecorder()
+	e.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/readyz", nil))
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+}
+
+func TestLivenessLooksAtNothing(t *testing.T) {
+	h := &ops.Handler{Checks: []ops.Check{{Name: "database", Run: func(context.Context) error {
+		t.Error("restarting us mends no database")
+		return nil
+	}}}}
+	h.Drain()
+	answer := serve(t, h, http.MethodGet, "/healthz")
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.JSONEq(t, `{"status":"ok"}`, answer.Body.String())
+}
+
+func TestHEADIsAnsweredLikeGET(t *testing.T) {
+	h := &ops.Handler{Checks: []ops.Check{{Name: "redis", Run: fails}}}
+	require.Equal(t, http.StatusOK, serve(t, h, http.MethodHead, "/healthz").Code)
+	require.Equal(t, http.StatusServiceUnavailable, serve(t, h, http.MethodHead, "/readyz").Code)
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	answer := serve(t, &ops.Handler{}, http.MethodGet, "/admin")
+	require.Equal(t, http.StatusNotFound, answer.Code)
+	var said map[string]string
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &said))
+	require.Equal(t, "/healthz /readyz /metrics", said["see"])
+	require.NotEqual(t, http.StatusOK, serve(t, &ops.Handler{}, http.MethodPost, "/readyz").Code)
+}
+
+func TestMetrics(t *testing.T) {
+	waiting := 3
+	m := ops.NewMetrics(func() int { return waiting })
+	observe := m.Observe("public")
+	observe("/oauth/token", "POST", 200, 3*time.Millisecond)
+	observe("/oauth/token", "POST", 200, 2*time.Second)
+	observe("/oauth/token", "post", 403, time.Millisecond)
+	for _, invented := range []string{"HACK", "", "GET ", "TRACE", "CONNECT"} {
+		observe("(none)", invented, 404, time.Millisecond)
+	}
+	for _, known := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		m.Observe("admin")("/admin", known, 405, time.Millisecond)
+	}
+	m.Text("accepted")
+	m.Text("accepted")
+	m.Text("blocked")
+
+	h := &ops.Handler{Registry: m.Registry}
+	answer := serve(t, h, http.MethodGet, "/metrics")
+	require.Equal(t, http.StatusOK, answer.Code)
+	text := answer.Body.String()
+	const count = "latchkey_http_request_duration_seconds_count"
+	for _, line := range []string{
+		count + `{listener="public",method="POST",route="/oauth/token",status="200"} 2`,
+		count + `{listener="public",method="other",route="/oauth/token",status="403"} 1`,
+		count + `{listener="public",method="other",route="(none)",status="404"} 5`,
+		count + `{listener="admin",method="GET",route="/admin",status="405"} 1`,
+		count + `{listener="admin",method="OPTIONS",route="/admin",status="405"} 1`,
+		`latchkey_http_request_duration_seconds_sum{listener="public",method="POST",route="/oauth/token",status="200"} 2.003`,
+		`latchkey_sms_total{result="accepted"} 2`,
+		`latchkey_sms_total{result="blocked"} 1`,
+		`latchkey_sms_queue_length 3`,
+		"go_goroutines ",
+	} {
+		require.Contains(t, text, line)
+	}
+	require.NotContains(t, text, "HACK", "a caller makes no labels")
+	waiting = 0
+	require.Contains(t, serve(t, h, http.MethodGet, "/metrics").Body.String(), "latchkey_sms_queue_length 0")
+	ops.NewMetrics(func() int { return 0 }) // twice in one process, as tests and dev need
+}
