@@ -141,7 +141,7 @@ func TestACodeHidesFromJSON(t *testing.T) {
 	var b bytes.Buffer
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("started", "challenge", started)
 	hides(t, "slog", b.String())
-	text, err := json.Marshal(map[otp.Code]any{"918273": started})
+	text, err := json.Marshal(started)
 	require.NoError(t, err)
 	hides(t, "json", string(text))
 }
