@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,9 @@ const (
 	tooManyAttempts = "You've reached the maximum number of attempts. Please try to login again."
 )
 
+// statusClientClosedRequest is what nginx made of it; no RFC has a status for a caller who is gone.
+const statusClientClosedRequest = 499
+
 // outageRetry is when a client may try again after a store was out.
 const outageRetry = 5 * time.Second
 
@@ -73,6 +77,8 @@ func toError(err error) *Error {
 	switch {
 	case errors.As(err, &protocol):
 		return protocol
+	case errors.Is(err, context.Canceled): // nobody is there to read this; the log is
+		return refuse(statusClientClosedRequest, "invalid_request", "The client closed the connection.").with(err)
 	case errors.As(err, &throttled):
 		e := refuse(http.StatusTooManyRequests, "too_many_attempts", "Too many attempts. Wait before trying again.")
 		e.retryAfter = max(throttled.RetryAfter, time.Second)
