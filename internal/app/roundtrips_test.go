@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/testservers"
+)
+
+// TestReturningPersonCostsFewRoundTrips counts what reaches Redis and PostgreSQL, on the wire: one
+// Redis command a request, and three statements in one transaction for a sign-in.
+func TestReturningPersonCostsFewRoundTrips(t *testing.T) {
+	const number = "+447700900142"
+	x := newCounted(t, number)
+	for range 3 { // the first makes the account; all open connections, load scripts, prepare statements
+		x.token(t, number, x.start(t, number))
+	}
+	x.redis.take()
+	x.postgres.take()
+
+	code := x.start(t, number)
+	x.expect(t, "start", []string{"EVALSHA"}, nil)
+	x.token(t, number, code)
+	x.expect(t, "token", []string{"EVALSHA"}, []string{
+		"BEGIN", "SELECT USERS", "INSERT SESSIONS", "INSERT AUDIT_EVENTS", "COMMIT",
+	})
+}
+
+// counted is a server whose stores are reached through taps.
+type counted struct {
+	server   *server
+	texts    textChannel
+	redis    *tap
+	postgres *tap
+}
+
+func newCounted(t *testing.T, number string) *counted {
+	t.Helper()
+	// The server is built but not run: its own look-outs, such as that for new keys, would be counted.
+	x := &counted{texts: make(textChannel, 1)}
+	x.redis = newTap(t, testservers.Redis(t), redisCommands)
+	x.postgres = newTap(t, testservers.Postgres(t), postgresStatements)
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	env := Env{Stdin: strings.NewReader("external_id,name,phone\nE1,Amara Okafor," + number + "\n"), Stdout: t.Output(), Stderr: t.Output(),
+		Environ: []string{
+			"LATCHKEY_ISSUER=http://127.0.0.1:8080/", "LATCHKEY_SECRET_KEY=" + base64.StdEncoding.EncodeToString(secret),
+			"LATCHKEY_LISTEN=127.0.0.1:0", "LATCHKEY_ADMIN_LISTEN=127.0.0.1:0", "LATCHKEY_OPS_LISTEN=127.0.0.1:0",
+			"LATCHKEY_DATABASE_URL=" + x.postgres.address, "LATCHKEY_REDIS_URL=" + x.redis.address,
+			"LATCHKEY_REDIS_KEY_PREFIX=" + rand.Text() + ":", "LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
+			"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=AC", "LATCHKEY_SMS_TWILIO_API_KEY_SID=SK", "LATCHKEY_SMS_TWILIO_API_KEY_SECRET=x",
+			"LATCHKEY_SMS_TWILIO_FROM=Latchkey", "LATCHKEY_CLIENTS=app: {algorithm: ES256}",
+		}}
+	for _, args := range [][]string{{"migrate", "up"}, {"hr", "import", "-"}} {
+		if code := Run(t.Context(), args, env); code != exitDone {
+			t.Fatalf("latchkey %v: exit code %d", args, code)
+		}
+	}
+	c, err := config.Load(config.LoadOptions{Environ: env.Environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := listen(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(at.close)
+	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.server.close)
+	return x
+}
+
+// textChannel is an sms.Sender whose texts arrive in the test.
+type textChannel chan sms.Message
+
+// Send implements sms.Sender.
+func (c textChannel) Send(_ context.Context, m sms.Message) (sms.Receipt, error) {
+	c <- m
+	return sms.Receipt{ID: "SM0"}, nil
+}
+
+func (x *counted) start(t *testing.T, number string) (code string) {
+	t.Helper()
+	x.post(t, "/passwordless/start", url.Values{"client_id": {"app"}, "connection": {"sms"}, "phone_number": {number}})
+	select {
+	case m := <-x.texts:
+		return m.Body[:6]
+	case <-time.After(10 * time.Second):
+		t.Fatal("no text came")
+	}
+	return ""
+}
+
+func (x *counted) token(t *testing.T, number, code string) {
+	t.Helper()
+	x.post(t, "/oauth/token", url.Values{
+		"grant_type": {"http://auth0.com/oauth/grant-type/passwordless/otp"},
+		"client_id":  {"app"}, "realm": {"sms"}, "username": {number}, "otp": {code},
+	})
+}
+
+func (x *counted) post(t *testing.T, path string, form url.Values) {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(form.Encode()))
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer := httptest.NewRecorder()
+	x.server.public.Echo.ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK {
+		body, _ := io.ReadAll(answer.Body)
+		t.Fatalf("%s: %d %s", path, answer.Code, body)
+	}
+}
+
+// expect compares what has been seen since the last time.
+func (x *counted) expect(t *testing.T, request string, commands, statements []string) {
+	t.Helper()
+	if got := x.redis.take(); !slices.Equal(got, commands) {
+		t.Errorf("%s: Redis got %q, want %q", request, got, commands)
+	}
+	if got := x.postgres.take(); !slices.Equal(got, statements) {
+		t.Errorf("%s: PostgreSQL got %q, want %q", request, got, statements)
+	}
+}
