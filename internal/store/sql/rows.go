@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/account"
-	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -20,6 +19,9 @@ type micros int64
 func toMicros(t time.Time) micros { return micros(t.UnixMicro()) }
 
 func (m micros) time() time.Time { return time.UnixMicro(int64(m)).UTC() }
+
+// Value implements driver.Valuer.
+func (m micros) Value() (driver.Value, error) { return int64(m), nil }
 
 // list is a JSON array of strings in a TEXT column.
 type list []string
@@ -125,22 +127,18 @@ type identityRow struct {
 func (identityRow) TableName() string { return "identities" }
 
 type sessionRow struct {
-	SID           string `gorm:"column:sid;primaryKey"`
-	Subject       string
-	ClientID      string
-	Method        string
-	Identifier    string
-	Scope         string
-	Tier          string
-	Device        string
-	Source        string
-	AuthTime      micros
-	ExpiresAt     micros
-	RevokedAt     *micros
-	RevokedReason session.Reason
+	SID        string
+	Subject    string
+	ClientID   string
+	Method     string
+	Identifier string
+	Scope      string
+	Tier       string
+	Device     string
+	Source     string
+	AuthTime   micros
+	ExpiresAt  micros
 }
-
-func (sessionRow) TableName() string { return "sessions" }
 
 func newSessionRow(s session.Session) sessionRow {
 	return sessionRow{
@@ -161,37 +159,6 @@ type keyRow struct {
 }
 
 func (keyRow) TableName() string { return "signing_keys" }
-
-type eventRow struct {
-	At       micros
-	Kind     audit.Kind
-	Actor    string
-	Subject  string
-	UserID   string
-	ClientID string
-	SID      string `gorm:"column:sid"`
-	Source   string
-	Phone    string
-	Reason   string
-	Detail   string
-}
-
-func (eventRow) TableName() string { return "audit_events" }
-
-func newEventRow(e audit.Event) (eventRow, error) {
-	row := eventRow{
-		At: toMicros(e.At), Kind: e.Kind, Actor: e.Actor, Subject: e.Subject, UserID: e.UserID,
-		ClientID: e.ClientID, SID: e.SID, Source: e.Source, Phone: e.Phone, Reason: e.Reason,
-	}
-	if len(e.Detail) > 0 {
-		detail, err := json.Marshal(e.Detail)
-		if err != nil {
-			return row, fmt.Errorf("audit detail: %w", err)
-		}
-		row.Detail = string(detail)
-	}
-	return row, nil
-}
 
 func nullable(s string) *string {
 	if s == "" {
