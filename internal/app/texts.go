@@ -25,9 +25,9 @@ type texts struct {
 }
 
 // Text implements login.Texter.
-func (t *texts) Text(to phone.Number, code otp.Code, expiresAt time.Time) error {
+func (t *texts) Text(to phone.Number, code otp.Code, left time.Duration, id otp.TextID) error {
 	err := t.queue.Enqueue(sms.Message{
-		To: to, Body: t.text.Code(string(code), expiresAt.Sub(t.now())), ValidUntil: expiresAt,
+		To: to, Body: t.text.Code(string(code), left), ValidUntil: t.now().Add(left), Ref: string(id),
 	})
 	if errors.Is(err, sms.ErrQueueFull) || errors.Is(err, sms.ErrQueueClosed) {
 		return fmt.Errorf("%w: %w", login.ErrBusy, err)
@@ -46,13 +46,17 @@ func outcome(codes *otp.Service, metrics *ops.Metrics, log *slog.Logger) func(co
 			return
 		}
 		metrics.Text(string(failure.Class))
-		log.WarnContext(ctx, "text failed", "to", m.To, "class", string(failure.Class), "code", failure.Code, "error", failure)
+		level := slog.LevelWarn
+		if failure.Class == sms.OurConfig {
+			level = slog.LevelError // no text goes out until an operator acts
+		}
+		log.Log(ctx, level, "text failed", "to", m.To, "class", string(failure.Class), "code", failure.Code, "error", failure)
 		if !failure.Definite() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
-		if err := codes.Unsent(ctx, m.To); err != nil {
+		if err := codes.Unsent(ctx, m.To, otp.TextID(m.Ref)); err != nil {
 			log.WarnContext(ctx, "the gap to the next text stays, though none was sent", "to", m.To, "error", err)
 		}
 	}

@@ -79,8 +79,9 @@ type Person struct {
 
 // Texter sends codes off the request path.
 type Texter interface {
-	// Text takes a code to be sent; ErrBusy if it cannot take more. It never waits.
-	Text(to phone.Number, code otp.Code, expiresAt time.Time) error
+	// Text takes a code to be sent, which lives for left more; ErrBusy if it cannot take more.
+	// It never waits. Who fails to send it tells otp.Service.Unsent, by id.
+	Text(to phone.Number, code otp.Code, left time.Duration, id otp.TextID) error
 }
 
 // Service signs people in. It is safe for concurrent use.

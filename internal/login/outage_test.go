@@ -28,7 +28,7 @@ func TestAnOutageGivesTheCodeBack(t *testing.T) {
 			for range otptest.Limits.Guesses + 1 { // an outage is nobody's wrong guess
 				tokens, err := p.SignIn(t.Context(), p.request(t, "app", alice, code))
 				require.True(t, outage.Is(err), "%v", err)
-				require.Equal(t, login.Tokens{}, tokens)
+				require.Zero(t, tokens.Minted)
 			}
 			p.store.before, p.store.after = nil, nil
 			tokens, err := p.SignIn(t.Context(), p.request(t, "app", alice, code))

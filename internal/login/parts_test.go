@@ -112,16 +112,16 @@ type inbox struct {
 type text struct {
 	to   phone.Number
 	code otp.Code
-	ends time.Time
+	left time.Duration
 }
 
-func (i *inbox) Text(to phone.Number, code otp.Code, ends time.Time) error {
+func (i *inbox) Text(to phone.Number, code otp.Code, left time.Duration, _ otp.TextID) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.err != nil {
 		return i.err
 	}
-	i.texts = append(i.texts, text{to, code, ends})
+	i.texts = append(i.texts, text{to, code, left})
 	return nil
 }
 

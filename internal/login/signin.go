@@ -44,9 +44,11 @@ type SignInRequest struct {
 type Tokens struct {
 	token.Minted
 	Scope scope.Set
-	// Tier and SessionID are for the log; clients read them in the tokens.
+	// The rest is for the log; clients read it in the tokens. Phone is set with an error too,
+	// once it is known.
 	Tier      string
 	SessionID string
+	Phone     phone.Number
 }
 
 // SignIn redeems a code for tokens. What is wrong with the request itself is found before the code
@@ -61,21 +63,25 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 	key := otp.Key{Client: r.Client.ID, Connection: r.Realm, Number: number}
 	attempt, err := s.Codes.Redeem(ctx, key, r.Source, code)
 	if err != nil {
-		return Tokens{}, s.notRedeemed(ctx, r, key, attempt, err)
+		return Tokens{Phone: number}, s.notRedeemed(ctx, r, key, attempt, err)
 	}
 	admitted, err := s.admit(ctx, r, number)
 	if err != nil {
 		if !errors.Is(err, ErrTier) {
 			s.restore(ctx, key, attempt)
 		}
-		return Tokens{}, err
+		return Tokens{Phone: number}, err
 	}
-	minted, err := s.Tokens.Mint(ctx, admitted)
+	// The sign-in is on record: a caller who gave up waiting for a free core must not make it one
+	// whose tokens nobody has.
+	minted, err := s.Tokens.Mint(context.WithoutCancel(ctx), admitted)
 	if err != nil {
 		s.restore(ctx, key, attempt)
-		return Tokens{}, fmt.Errorf("mint tokens: %w", err)
+		return Tokens{Phone: number}, fmt.Errorf("mint tokens: %w", err)
 	}
-	return Tokens{Minted: minted, Scope: admitted.Scope, Tier: admitted.Tier.Name, SessionID: admitted.SessionID}, nil
+	return Tokens{
+		Minted: minted, Scope: admitted.Scope, Tier: admitted.Tier.Name, SessionID: admitted.SessionID, Phone: number,
+	}, nil
 }
 
 // check refuses what no code could make good, and fills in what the request left out.

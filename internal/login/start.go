@@ -22,7 +22,8 @@ type StartRequest struct {
 
 // Started says that a code is on its way, or would be if the number could get one.
 type Started struct {
-	ID    string
+	ID string
+	// Phone is set with an error too, once it is known, for the log.
 	Phone phone.Number
 }
 
@@ -39,12 +40,12 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	}
 	challenge, err := s.Codes.Start(ctx, otp.Key{Client: r.Client.ID, Connection: r.Connection, Number: number}, r.Source)
 	if err != nil {
-		return Started{}, err
+		return Started{Phone: number}, err
 	}
 	if challenge.Send {
-		if err := s.Texts.Text(number, challenge.Code, challenge.ExpiresAt); err != nil {
+		if err := s.Texts.Text(number, challenge.Code, challenge.Left, challenge.Text); err != nil {
 			// The text surely was not sent: the person need not wait out the gap.
-			return Started{}, fmt.Errorf("queue text: %w", errors.Join(err, s.Codes.Unsent(ctx, number)))
+			return Started{Phone: number}, fmt.Errorf("queue text: %w", errors.Join(err, s.Codes.Unsent(ctx, number, challenge.Text)))
 		}
 	}
 	return Started{ID: challenge.ID, Phone: number}, nil

@@ -2,14 +2,17 @@ package oauth
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/httpserver"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
 )
 
@@ -92,3 +95,10 @@ func source(c echo.Context) otp.Source {
 // scopes are those that discovery names; offline_access is not among them while no sign-in can be
 // renewed.
 var scopes = []string{scope.OpenID, scope.Profile, scope.Email, scope.Phone, scope.PhoneNumber}
+
+// noteNumber puts the masked number on the request's log line, also when the request is refused.
+func noteNumber(c echo.Context, number phone.Number) {
+	if !number.IsZero() {
+		httpserver.Note(c, slog.Any("number", number))
+	}
+}

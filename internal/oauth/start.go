@@ -36,6 +36,7 @@ func (h *Handler) start(c echo.Context) error {
 	started, err := h.Login.Start(c.Request().Context(), login.StartRequest{
 		Client: app, Connection: connection, Phone: number, Source: source(c),
 	})
+	noteNumber(c, started.Phone)
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,7 @@ func (h *Handler) signIn(c echo.Context, p params, app *client.Client, grant cli
 		request.Device = c.Request().UserAgent()
 	}
 	tokens, err := h.Login.SignIn(c.Request().Context(), request)
+	noteNumber(c, tokens.Phone)
 	if err != nil {
 		return err
 	}

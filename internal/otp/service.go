@@ -49,12 +49,18 @@ func NewService(store Store, secret []byte) (*Service, error) {
 // Started is a challenge as the start's caller needs it.
 type Started struct {
 	// ID names the challenge towards the client; the same while the code is the same.
-	ID        string
-	Code      Code
-	ExpiresAt time.Time
+	ID   string
+	Code Code
+	// Left is the rest of the code's life.
+	Left time.Duration
 	// Send says whether a text with Code may go out now.
 	Send bool
+	// Text names the text that may go out, for Unsent.
+	Text TextID
 }
+
+// TextID names one text towards Unsent.
+type TextID string
 
 // Start opens a challenge for key, or finds the living one. The error is *ThrottledError, or an
 // outage.Error of the store.
@@ -68,10 +74,11 @@ func (s *Service) Start(ctx context.Context, key Key, source Source) (Started, e
 		return Started{}, err
 	}
 	return Started{
-		ID:        s.keys.deriveID(opened.Nonce),
-		Code:      s.keys.deriveCode(key, opened.Nonce),
-		ExpiresAt: opened.ExpiresAt,
-		Send:      opened.Send,
+		ID:   s.keys.deriveID(opened.Nonce),
+		Code: s.keys.deriveCode(key, opened.Nonce),
+		Left: opened.Left,
+		Send: opened.Send,
+		Text: TextID(nonce),
 	}, nil
 }
 
@@ -90,7 +97,7 @@ func (s *Service) Restore(ctx context.Context, key Key, attempt Attempt) error {
 }
 
 // Unsent says that a text to number surely was not sent, so that the next start may send one at
-// once (M9).
-func (s *Service) Unsent(ctx context.Context, number phone.Number) error {
-	return s.store.Release(ctx, s.keys.deriveSlot(Key{Number: number}).Number)
+// once (M9). It does nothing once another text was on its way.
+func (s *Service) Unsent(ctx context.Context, number phone.Number, text TextID) error {
+	return s.store.Release(ctx, s.keys.deriveSlot(Key{Number: number}).Number, string(text))
 }

@@ -62,8 +62,8 @@ type Challenge struct {
 type Opened struct {
 	// Nonce is that of the living challenge.
 	Nonce string
-	// ExpiresAt is the challenge's end.
-	ExpiresAt time.Time
+	// Left is the rest of the challenge's life, by the store's clock.
+	Left time.Duration
 	// Send says that a text may go out now; the gap to the next one began.
 	Send bool
 }
@@ -93,6 +93,7 @@ type Store interface {
 	// counts; it does nothing if another attempt did, or another challenge has taken its place.
 	Restore(ctx context.Context, slot Slot, attempt Attempt) error
 
-	// Release ends the resend gap of a Slot's Number, for a text that surely was not sent.
-	Release(ctx context.Context, number string) error
+	// Release ends the resend gap of a Slot's Number that the Open with this fresh nonce began,
+	// for a text that surely was not sent.
+	Release(ctx context.Context, number, nonce string) error
 }

@@ -3,6 +3,7 @@ package sms
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -15,7 +16,12 @@ type Message struct {
 	Body string
 	// ValidUntil is when the text stops being of use: the end of its code.
 	ValidUntil time.Time
+	// Ref is the caller's own name for the text, handed back with its outcome.
+	Ref string
 }
+
+// Format hides the body, which holds a code, and the number from every fmt verb.
+func (m Message) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "text to "+m.To.Masked()) }
 
 // LogValue hides the body, which holds the code.
 func (m Message) LogValue() slog.Value {

@@ -3,6 +3,7 @@ package otptest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -65,7 +66,8 @@ func TestStore(t *testing.T, open func(t *testing.T, now func() time.Time) otp.S
 	run("a restored code works once more", restored)
 	run("an attempt cannot restore what another used", restoreOfAnother)
 	run("a restore does not void a newer code", restoreAfterNewer)
-	run("release ends the gap", released)
+	run("release ends the gap that its text began", released)
+	run("a call that is sent again is answered again", repeated)
 	run("of many right codes one wins", raceRight)
 	run("never more guesses are compared than the limit", raceWrong)
 	run("many starts at once make one code and one text", raceStart)
@@ -95,7 +97,7 @@ func (s suite) throttled(from otp.Source, code string, want time.Duration) {
 }
 
 func (s suite) redeem(from otp.Source, code string) error {
-	return s.attempt(from, code, "some attempt")
+	return s.attempt(from, code, otp.Attempt(rand.Text()))
 }
 
 func (s suite) attempt(from otp.Source, code string, attempt otp.Attempt) error {
@@ -117,17 +119,17 @@ func (s suite) wrong(from otp.Source, times int) {
 func startInGap(t *testing.T, s suite) {
 	first := s.open(home, "a")
 	require.True(t, first.Send)
-	require.Equal(t, s.clock.Now().Add(Limits.Lifetime), first.ExpiresAt)
+	require.Equal(t, Limits.Lifetime, first.Left)
 	s.clock.Advance(29 * time.Second)
 	second := s.open(office, "b")
-	require.Equal(t, otp.Opened{Nonce: "nonce-a", ExpiresAt: first.ExpiresAt}, second)
+	require.Equal(t, otp.Opened{Nonce: "nonce-a", Left: first.Left - 29*time.Second}, second)
 	require.NoError(t, s.redeem(home, "a"))
 }
 
 func startAfterGap(t *testing.T, s suite) {
 	first := s.open(home, "a")
 	s.clock.Advance(30 * time.Second)
-	require.Equal(t, otp.Opened{Nonce: "nonce-a", ExpiresAt: first.ExpiresAt, Send: true}, s.open(home, "b"))
+	require.Equal(t, otp.Opened{Nonce: "nonce-a", Left: first.Left - 30*time.Second, Send: true}, s.open(home, "b"))
 	require.False(t, s.open(home, "c").Send, "the resend starts a gap of its own")
 }
 
@@ -139,7 +141,7 @@ func startNearEnd(t *testing.T, s suite) {
 	require.Equal(t, "nonce-a", s.open(home, "c").Nonce, "within the gap the old code lives on")
 	s.clock.Advance(30 * time.Second)
 	renewed := s.open(home, "d")
-	require.Equal(t, otp.Opened{Nonce: "nonce-d", ExpiresAt: s.clock.Now().Add(Limits.Lifetime), Send: true}, renewed)
+	require.Equal(t, otp.Opened{Nonce: "nonce-d", Left: Limits.Lifetime, Send: true}, renewed)
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
 	require.NoError(t, s.redeem(home, "d"))
 }
@@ -220,7 +222,7 @@ func ownSlot(t *testing.T, s suite) {
 		{Number: "number", Client: "web", Connection: "sms"},
 		{Number: "number", Client: "app", Connection: "email"},
 	} {
-		require.ErrorIs(t, s.Redeem(context.Background(), other, home, "a", "attempt"), otp.ErrInvalidCode)
+		require.ErrorIs(t, s.Redeem(context.Background(), other, home, "a", "an attempt"), otp.ErrInvalidCode)
 	}
 	require.NoError(t, s.redeem(home, "a"))
 }
@@ -231,7 +233,7 @@ func restored(t *testing.T, s suite) {
 	require.NoError(t, s.attempt(home, "a", "mine"))
 	s.restore("mine")
 	s.clock.Advance(31 * time.Second)
-	require.Equal(t, first.ExpiresAt, s.open(home, "b").ExpiresAt)
+	require.Equal(t, first.Left-31*time.Second, s.open(home, "b").Left)
 	require.NoError(t, s.attempt(home, "a", "again"))
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrTooManyGuesses, "four wrong ones before, and the used one")
@@ -260,11 +262,28 @@ func restoreAfterNewer(t *testing.T, s suite) {
 }
 
 func released(t *testing.T, s suite) {
+	release := func(nonce string) {
+		t.Helper()
+		require.NoError(t, s.Release(context.Background(), slot.Number, nonce))
+	}
 	s.open(home, "a")
-	require.NoError(t, s.Release(context.Background(), slot.Number))
-	require.Equal(t, "nonce-a", s.open(home, "b").Nonce)
-	require.NoError(t, s.Release(context.Background(), slot.Number))
-	require.True(t, s.open(home, "c").Send)
+	release("nonce-of-another-text")
+	require.False(t, s.open(home, "b").Send)
+	release("nonce-a")
+	require.Equal(t, otp.Opened{Nonce: "nonce-a", Left: Limits.Lifetime, Send: true}, s.open(home, "c"))
+	release("nonce-a")
+	require.False(t, s.open(home, "d").Send, "the first text's failure does not free the second's gap")
+	release("nonce-c")
+	require.True(t, s.open(home, "e").Send)
+}
+
+// A client of a Cluster sends a script again when the answer is lost.
+func repeated(t *testing.T, s suite) {
+	first := s.open(home, "a")
+	require.Equal(t, first, s.open(home, "a"))
+	require.NoError(t, s.attempt(home, "a", "mine"))
+	require.NoError(t, s.attempt(home, "a", "mine"))
+	require.ErrorIs(t, s.attempt(home, "a", "another"), otp.ErrInvalidCode)
 }
 
 func raceRight(t *testing.T, s suite) {

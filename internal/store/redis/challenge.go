@@ -15,8 +15,11 @@ import (
 //
 // A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
 // used it, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
-// has a hash without n once somebody guesses at it. Beside it lies the time until which no
-// further text goes to the number.
+// has a hash without n once somebody guesses at it. Beside it lies the resend gap: the time until
+// which no further text goes to the number, and the nonce of the start that began it.
+//
+// Each script may run twice for one call: a Cluster's client sends it again when the answer is
+// lost. The second run finds the nonce, or the attempt, of the first and answers the same.
 type Challenges struct {
 	client redis.UniversalClient
 	prefix string
@@ -53,18 +56,26 @@ local per_source, total = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 local c = redis.call('HMGET', KEYS[1], 'n', 'd', 'e', 'g', source)
 local ends, guesses, mine = tonumber(c[3]) or 0, tonumber(c[4]) or 0, tonumber(c[5]) or 0
-local quiet = (tonumber(redis.call('GET', KEYS[2])) or 0) - now
+local texted = redis.call('HMGET', KEYS[2], 'until', 'by')
+local quiet = (tonumber(texted[1]) or 0) - now
 local left = ends - now
+
+local function text()
+  redis.call('HSET', KEYS[2], 'until', now + gap, 'by', nonce)
+  redis.call('PEXPIRE', KEYS[2], gap)
+end
+
+if texted[2] == nonce and c[1] then return {'send', c[1], left} end
 
 if c[2] and left > 0 and guesses < total then
   if mine >= per_source and left >= renew then
     return {'throttled', '', math.max(left - renew + 1, quiet)}
   end
   if mine < per_source then
-    if quiet > 0 then return {'quiet', c[1], ends} end
+    if quiet > 0 then return {'quiet', c[1], left} end
     if left >= renew then
-      redis.call('SET', KEYS[2], now + gap, 'PX', gap)
-      return {'send', c[1], ends}
+      text()
+      return {'send', c[1], left}
     end
   end
 end
@@ -72,8 +83,8 @@ if quiet > 0 then return {'throttled', '', quiet} end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'n', nonce, 'd', digest, 'e', now + lifetime)
 redis.call('PEXPIRE', KEYS[1], lifetime)
-redis.call('SET', KEYS[2], now + gap, 'PX', gap)
-return {'send', nonce, now + lifetime}
+text()
+return {'send', nonce, lifetime}
 `)
 
 // Open implements otp.Store.
@@ -94,7 +105,7 @@ func (c *Challenges) Open(ctx context.Context, slot otp.Slot, source otp.Source,
 	case "throttled":
 		return otp.Opened{}, &otp.ThrottledError{RetryAfter: time.Duration(number) * time.Millisecond}
 	case "send", "quiet":
-		return otp.Opened{Nonce: nonce, ExpiresAt: time.UnixMilli(number), Send: verdict == "send"}, nil
+		return otp.Opened{Nonce: nonce, Left: time.Duration(number) * time.Millisecond, Send: verdict == "send"}, nil
 	}
 	return otp.Opened{}, fmt.Errorf("redis: open script answered %q", verdict)
 }
@@ -104,7 +115,8 @@ local digest, source = ARGV[2], 's:' .. ARGV[3]
 local per_source, total, lifetime = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local attempt = ARGV[7]
 
-local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source)
+local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source, 'a')
+if c[5] and c[5] == attempt then return 'right' end
 local ends = tonumber(c[2]) or 0
 if ends <= now then
   redis.call('DEL', KEYS[1])
@@ -159,9 +171,15 @@ func (c *Challenges) Restore(ctx context.Context, slot otp.Slot, attempt otp.Att
 	return unavailable(restoreScript.Run(ctx, c.client, c.keys(slot)[:1], string(attempt)).Err())
 }
 
+// The gap of a later text stays.
+var releaseScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], 'by') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+`)
+
 // Release implements otp.Store.
-func (c *Challenges) Release(ctx context.Context, number string) error {
-	return unavailable(c.client.Del(ctx, c.texted(number)).Err())
+func (c *Challenges) Release(ctx context.Context, number, nonce string) error {
+	return unavailable(releaseScript.Run(ctx, c.client, []string{c.texted(number)}, nonce).Err())
 }
 
 // keys returns the challenge's key and that of the number's resend gap. Client ids and connections
