@@ -56,6 +56,7 @@ func (cmd devCommand) Run(ctx context.Context, env Env) error {
 		return err
 	}
 	if err := loadSample(ctx, s.store, newParser(c)); err != nil {
+		at.close()
 		s.close()
 		return err
 	}
@@ -74,8 +75,7 @@ func (cmd devCommand) Run(ctx context.Context, env Env) error {
 // port will do. Where the sample issuer stands at another port, it follows.
 func listenDev(ctx context.Context, c *config.Config) (listeners, error) {
 	at, err := listen(ctx, *c)
-	var busy *net.OpError
-	if err != nil && errors.As(err, &busy) && !strings.HasPrefix(err.Error(), "listen:") {
+	if errors.Is(err, errInner) {
 		inner := *c
 		inner.Admin.Listen, inner.Ops.Listen = "127.0.0.1:0", "127.0.0.1:0"
 		at, err = listen(ctx, inner)
@@ -162,6 +162,9 @@ func welcome(w io.Writer, c config.Config, at listeners, data string, took time.
 		kept = "none kept"
 	}
 	base := strings.TrimSuffix(c.Issuer, "/")
+	if address, ok := at.public.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
+		fmt.Fprintf(w, "\n  WARNING: %s can be reached from other machines, and whoever reaches it reads every code.\n", address)
+	}
 	fmt.Fprintf(w, `
   Latchkey dev is ready (%.1f s).
 

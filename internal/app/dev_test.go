@@ -120,6 +120,18 @@ func TestDevTakesSettings(t *testing.T) {
 	require.Contains(t, stderr, "issuer")
 }
 
+// Typed in the wrong shell, dev must not show real people's codes.
+func TestDevIgnoresProduction(t *testing.T) {
+	p := start(t, []string{
+		"LATCHKEY_DATABASE_URL=postgres://nobody:secret@127.0.0.1:1/production", "LATCHKEY_REDIS_URL_FILE=/nonexistent",
+		"LATCHKEY_SECRET_KEY=" + secretKey, "LATCHKEY_CONFIG=/nonexistent", "LATCHKEY_SMS_BRAND=Acme",
+	}, "dev", "--listen", "127.0.0.1:0", "--data", "")
+	require.Eventually(t, func() bool { return strings.Contains(p.stdout.String(), "Ctrl-C") || len(p.exit) > 0 }, 30*time.Second, 5*time.Millisecond)
+	require.Contains(t, p.stdout.String(), "Ctrl-C", p.stderr.String())
+	require.Contains(t, p.stderr.String(), "ignores LATCHKEY_DATABASE_URL")
+	require.NotContains(t, p.stderr.String(), "secret@")
+}
+
 func TestTheInboxIsDevsOnly(t *testing.T) {
 	_, base := standIn(t)
 	p := serve(t, realStores(t), base)

@@ -121,19 +121,16 @@ func (x *examination) database(ctx context.Context) {
 }
 
 func (x *examination) migrations(ctx context.Context, store *sql.Store) {
-	all, err := store.Migrations(ctx)
-	if err != nil {
+	pending, err := store.Pending(ctx)
+	switch {
+	case err != nil:
 		x.say("migrations", failed, "%v", err)
-		return
+	case len(pending) > 0:
+		x.say("migrations", warning, "pending: %s. serve applies it when it starts, or run latchkey migrate up", pending[0].Name)
+	default:
+		x.say("migrations", fine, "none pending")
+		x.signingKeys(ctx, store)
 	}
-	for _, step := range all {
-		if step.AppliedAt.IsZero() {
-			x.say("migrations", warning, "pending: %s. serve applies it when it starts, or run latchkey migrate up", step.Name)
-			return
-		}
-	}
-	x.say("migrations", fine, "%d applied, none pending", len(all))
-	x.signingKeys(ctx, store)
 }
 
 func (x *examination) signingKeys(ctx context.Context, store *sql.Store) {

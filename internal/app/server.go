@@ -112,6 +112,9 @@ func (s *server) openStores(ctx context.Context) error {
 	if err := s.waitForDatabase(ctx); err != nil {
 		return err
 	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
 	if s.config.Redis.URL.IsZero() {
 		client, stop := redis.InProcess()
 		s.redis, s.closers = client, append(s.closers, stop)
@@ -131,7 +134,7 @@ func (s *server) waitForDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseWait)
 	defer cancel()
 	for {
-		err := s.migrate(ctx)
+		_, err := s.store.Version(ctx)
 		if err == nil || !outage.Is(err) {
 			return err
 		}
@@ -153,20 +156,18 @@ func (s *server) migrate(ctx context.Context) error {
 		}
 		return err
 	}
-	all, err := s.store.Migrations(ctx)
-	if err != nil {
-		return err
+	pending, err := s.store.Pending(ctx)
+	if err == nil && len(pending) > 0 {
+		err = fmt.Errorf("migration %s is pending: run latchkey migrate up, or set database.auto_migrate", pending[0].Name)
 	}
-	for _, step := range all {
-		if step.AppliedAt.IsZero() {
-			return fmt.Errorf("migration %s is pending: run latchkey migrate up, or set database.auto_migrate", step.Name)
-		}
-	}
-	return nil
+	return err
 }
 
 // listeners are the three addresses, taken: a port in use is known before anything else starts.
 type listeners struct{ public, admin, ops net.Listener }
+
+// errInner says that it was not the public address that could not be had.
+var errInner = errors.New("inner listener")
 
 func listen(ctx context.Context, c config.Config) (taken listeners, err error) {
 	defer func() {
@@ -182,7 +183,10 @@ func listen(ctx context.Context, c config.Config) (taken listeners, err error) {
 		{"listen", c.Listen, &taken.public}, {"admin.listen", c.Admin.Listen, &taken.admin}, {"ops.listen", c.Ops.Listen, &taken.ops},
 	} {
 		listener, err := config.Listen(ctx, "tcp", want.address)
-		if err != nil {
+		switch {
+		case err != nil && want.listener != &taken.public:
+			return taken, fmt.Errorf("%s: %w: %w", want.name, errInner, err)
+		case err != nil:
 			return taken, fmt.Errorf("%s: %w", want.name, err)
 		}
 		*want.listener = listener
@@ -202,7 +206,9 @@ func (l listeners) close() {
 func (s *server) mount(at listeners, handler *oauth.Handler, metrics *ops.Metrics) error {
 	s.ops = &ops.Handler{Registry: metrics.Registry, Checks: []ops.Check{
 		{Name: "database", Run: s.store.Ping},
-		{Name: "redis", Run: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }},
+		// Without Redis there are no codes, but tokens are checked and the JWKS is served:
+		// taking every replica out for it would turn one outage into two (X5).
+		{Name: "redis", Run: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }, Optional: true},
 	}}
 	s.public = httpserver.New(httpserver.Options{
 		Name: "public", Listener: at.public, CertFile: s.config.TLS.CertFile, KeyFile: s.config.TLS.KeyFile,
@@ -211,8 +217,7 @@ func (s *server) mount(at listeners, handler *oauth.Handler, metrics *ops.Metric
 	if err := handler.Register(s.public.Echo); err != nil {
 		return err
 	}
-	quiet := slog.New(slog.DiscardHandler) // probes every few seconds are no news
-	opsServer := httpserver.New(httpserver.Options{Name: "ops", Listener: at.ops, Fail: ops.Fail, Log: quiet})
+	opsServer := httpserver.New(httpserver.Options{Name: "ops", Listener: at.ops, Fail: ops.Fail, Log: s.log, Quiet: true})
 	s.ops.Register(opsServer.Echo)
 	adminServer := httpserver.New(httpserver.Options{Name: "admin", Listener: at.admin, Fail: admin.Fail, Log: s.log})
 	s.private = []*httpserver.Server{adminServer, opsServer}
@@ -259,7 +264,10 @@ func (s *server) reloadKeys(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.keys.Reload(ctx); err != nil && ctx.Err() == nil {
+		reloading, cancel := context.WithTimeout(ctx, keyReload)
+		err := s.keys.Reload(reloading)
+		cancel()
+		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "signing keys not reloaded; going on with those in memory", "error", err)
 		}
 	}

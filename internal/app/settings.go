@@ -44,7 +44,7 @@ func (w where) load(env Env) (config.Config, error) {
 	}
 	file := w.Config
 	if file == "" {
-		file = lookup(env.Environ, "LATCHKEY_CONFIG")
+		file = lookup(env.Environ, config.ConfigVariable)
 	}
 	opts := config.LoadOptions{Environ: env.Environ}
 	if file != "" {
@@ -62,11 +62,27 @@ const (
 	databaseFile    = "latchkey.db"
 )
 
+// production are the variables that dev does not follow: typed in the shell of a production
+// container, latchkey dev would otherwise show real people's codes to whoever opens its page. Who
+// wants dev over other stores says so in a file.
+var production = []string{config.ConfigVariable, "LATCHKEY_DATABASE_URL", "LATCHKEY_REDIS_URL", "LATCHKEY_SECRET_KEY"}
+
+func withoutProduction(env Env) []string {
+	return slices.DeleteFunc(slices.Clone(env.Environ), func(entry string) bool {
+		name, value, _ := strings.Cut(entry, "=")
+		ignored := slices.Contains(production, strings.TrimSuffix(name, "_FILE"))
+		if ignored && value != "" {
+			fmt.Fprintf(env.Stderr, "latchkey dev ignores %s; to use it, put it into a file for --config.\n", name)
+		}
+		return ignored
+	})
+}
+
 // loadDev reads dev's own settings with overlay, if it is not empty, laid over them. Without a data
 // directory nothing is kept.
 func loadDev(env Env, data, overlay string) (config.Config, error) {
 	base := config.Defaults()
-	database := sql.InMemory
+	database := sql.Temporary
 	secret := newSecret()
 	if data != "" {
 		if err := os.MkdirAll(data, 0o700); err != nil {
@@ -80,7 +96,7 @@ func loadDev(env Env, data, overlay string) (config.Config, error) {
 	}
 	base.Database.URL, base.SecretKey = config.NewSecret(database), config.NewSecret(secret)
 	opts := config.LoadOptions{
-		Mode: config.Dev, Base: func() config.Config { return base }, Environ: env.Environ,
+		Mode: config.Dev, Base: func() config.Config { return base }, Environ: withoutProduction(env),
 		Files: []string{devSettingsName},
 		ReadFile: func(name string) ([]byte, error) {
 			if name == devSettingsName {
@@ -88,9 +104,6 @@ func loadDev(env Env, data, overlay string) (config.Config, error) {
 			}
 			return os.ReadFile(name) // #nosec G304 -- the operator names it
 		},
-	}
-	if overlay == "" {
-		overlay = lookup(env.Environ, "LATCHKEY_CONFIG")
 	}
 	if overlay != "" {
 		opts.Files = append(opts.Files, overlay)
@@ -107,11 +120,28 @@ func keptSecret(file string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the secret key: %w", err)
 	}
-	secret := newSecret()
-	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+	if err := keep(file, newSecret()+"\n"); err != nil {
 		return "", fmt.Errorf("keep the secret key: %w", err)
 	}
-	return secret, nil
+	text, err = os.ReadFile(file) // #nosec G304 -- of two first starts one has won
+	return strings.TrimSpace(string(text)), err
+}
+
+// keep writes a file whole or not at all, and leaves alone one that has come about meanwhile.
+func keep(file, content string) error {
+	draft, err := os.CreateTemp(filepath.Dir(file), ".draft-") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }()
+	_, err = draft.WriteString(content)
+	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(draft.Name(), file); errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func newSecret() string {

@@ -15,7 +15,6 @@ const (
 	AccountCreated  Kind = "account.created"
 	AccountLinked   Kind = "account.linked"
 	IdentityMoved   Kind = "identity.moved"
-	SessionsEnded   Kind = "sessions.ended"
 	UserEntered     Kind = "user.entered"
 	UserChanged     Kind = "user.changed"
 	UserLeft        Kind = "user.left"
@@ -27,14 +26,14 @@ const (
 type Event struct {
 	At   time.Time
 	Kind Kind
-	// Actor is who caused it: a subject, "hr:SOURCE", "cli:USER" or "system".
+	// Actor is who caused it: a subject, "cli:USER", "dev" or "system".
 	Actor    string
 	Subject  string
 	UserID   string
 	ClientID string
 	SID      string
-	// Source is the network address that the request came from.
-	Source string
+	// Address is where the request came from.
+	Address string
 	// Phone is masked.
 	Phone string
 	// Reason says why, in words of ours: "wrong_code", "tier_not_admitted".

@@ -122,7 +122,6 @@ func between[T cmp.Ordered](v *validator, at path, value, low, high T) {
 	}
 }
 
-// short writes a limit as an operator would: "10m", not "10m0s".
 func (v *validator) oneOf(at path, value string, known ...string) {
 	if !slices.Contains(known, value) {
 		v.fail(at, "want one of %s", strings.Join(known, ", "))

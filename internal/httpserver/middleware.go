@@ -64,6 +64,9 @@ func observe(opts Options) echo.MiddlewareFunc {
 					attrs = append(attrs, slog.Any("error", err))
 				}
 			}
+			if opts.Quiet && status < http.StatusInternalServerError {
+				return nil
+			}
 			opts.Log.LogAttrs(c.Request().Context(), level, "request", attrs...)
 			return nil
 		}

@@ -37,7 +37,9 @@ type Options struct {
 	Fail func(c echo.Context, err error)
 	// Observe is told of each request when it is over; nil for nobody.
 	Observe func(route, method string, status int, took time.Duration)
-	Log     *slog.Logger
+	// Quiet leaves out the line of a request that went well: probes every few seconds are no news.
+	Quiet bool
+	Log   *slog.Logger
 }
 
 // Server is one listener.
@@ -65,7 +67,7 @@ func New(opts Options) *Server {
 		server: &http.Server{
 			Handler: e, ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout,
 			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-			ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
+			ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
 		},
 	}
 }

@@ -222,7 +222,7 @@ type event struct{ kind, actor, subject, userID, client, sid, source, phone, rea
 func (p *parts) events(t *testing.T) []event {
 	t.Helper()
 	rows, err := p.raw.QueryContext(t.Context(), `
-SELECT kind, actor, subject, user_id, client_id, sid, source, phone, reason, detail FROM audit_events
+SELECT kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail FROM audit_events
 WHERE kind LIKE 'signin.%' OR kind LIKE 'account.%' OR kind LIKE 'identity.%' ORDER BY id`)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()

@@ -162,7 +162,7 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 	opened := session.Session{
 		SID: session.NewSID(), Subject: decision.Account.Subject, ClientID: r.Client.ID,
 		Method: account.SMS, Identifier: number.E164(), Scope: granted, Tier: level.Name,
-		Device: session.DeviceName(r.Device), Source: r.Address,
+		Device: session.DeviceName(r.Device), Address: r.Address,
 		AuthTime: now, ExpiresAt: now.Add(level.AccessTokenLifetime),
 	}
 	event.Kind, event.Actor = audit.SignInSucceeded, opened.Subject
@@ -183,6 +183,9 @@ func changes(d account.Decision, holder *account.Account, base audit.Event) []au
 		if happened {
 			event := base
 			event.Kind, event.Detail = kind, nil
+			if kind == audit.IdentityMoved {
+				event.Detail = map[string]any{"from": holder.Subject}
+			}
 			events = append(events, event)
 		}
 	}
@@ -204,7 +207,7 @@ func (s *Service) grantable(r SignInRequest, level tier.Tier) scope.Set {
 
 func (s *Service) event(kind audit.Kind, r SignInRequest, number phone.Number) audit.Event {
 	return audit.Event{
-		At: s.Now(), Kind: kind, ClientID: r.Client.ID, Source: r.Address, Phone: number.Masked(),
+		At: s.Now(), Kind: kind, ClientID: r.Client.ID, Address: r.Address, Phone: number.Masked(),
 	}
 }
 

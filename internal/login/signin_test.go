@@ -274,7 +274,7 @@ func TestTheSessionThatIsKept(t *testing.T) {
 	require.NoError(t, err)
 	var subject, app, method, identifier, level, device, source string
 	var authTime, expiresAt int64
-	require.NoError(t, p.raw.QueryRow(`SELECT subject, client_id, method, identifier, tier, device, source, auth_time, expires_at
+	require.NoError(t, p.raw.QueryRow(`SELECT subject, client_id, method, identifier, tier, device, address, auth_time, expires_at
 FROM sessions WHERE sid = ?`, tokens.SessionID).Scan(&subject, &app, &method, &identifier, &level, &device, &source, &authTime, &expiresAt))
 	require.Equal(t, claims(t, tokens.Access)["sub"], subject)
 	require.Equal(t, []string{"app", "sms", alice, "employee", "192.0.2.1"}, []string{app, method, identifier, level, source})

@@ -52,8 +52,8 @@ type readiness struct {
 	Checks map[string]string `json:"checks"`
 }
 
-// ready says whether requests can be served. Errors stay in the log of doctor: this page names
-// only who is at fault.
+// ready says whether requests should be sent here. What is wrong with a dependency is doctor's to
+// say: this page names only who is at fault.
 func (h *Handler) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), checkTimeout)
 	defer cancel()
@@ -71,8 +71,12 @@ func (h *Handler) ready(c echo.Context) error {
 	answer, status := readiness{"ready", map[string]string{}}, http.StatusOK
 	for i, check := range h.Checks {
 		answer.Checks[check.Name] = verdicts[i]
-		if verdicts[i] != "ok" && !check.Optional {
+		switch {
+		case verdicts[i] == "ok":
+		case !check.Optional:
 			answer.Status, status = "not ready", http.StatusServiceUnavailable
+		case status == http.StatusOK:
+			answer.Status = "degraded"
 		}
 	}
 	if h.draining.Load() {

@@ -49,7 +49,7 @@ func TestReadiness(t *testing.T) {
 		"all fail": {[]ops.Check{{Name: "database", Run: fails}, {Name: "redis", Run: fails}}, false, 503,
 			`{"status":"not ready","checks":{"database":"unavailable","redis":"unavailable"}}`},
 		"an optional one fails": {[]ops.Check{{Name: "database", Run: works}, {Name: "provider", Run: fails, Optional: true}}, false, 200,
-			`{"status":"ready","checks":{"database":"ok","provider":"unavailable"}}`},
+			`{"status":"degraded","checks":{"database":"ok","provider":"unavailable"}}`},
 		"draining": {[]ops.Check{{Name: "database", Run: works}}, true, 503,
 			`{"status":"stopping","checks":{"database":"ok"}}`},
 		"draining, and one fails": {[]ops.Check{{Name: "database", Run: fails}}, true, 503,

@@ -54,7 +54,7 @@ func deriveKeys(secret []byte) (keys, error) {
 	return k, nil
 }
 
-// code derives the digits of the challenge that nonce stands for. They are uniform: a draw that
+// deriveCode gives the digits of the challenge that nonce stands for. They are uniform: a draw that
 // would favour small codes is thrown away, and the next is taken (C1).
 func (k keys) deriveCode(key Key, nonce string) Code {
 	const draws = 1 << 32
@@ -69,7 +69,7 @@ func (k keys) deriveCode(key Key, nonce string) Code {
 	}
 }
 
-// digest is what a store compares: without the key it says nothing of the code, so comparing it
+// deriveDigest gives what a store compares: without the key it says nothing of the code, so comparing it
 // byte by byte gives no timing that helps a guesser.
 func (k keys) deriveDigest(key Key, code Code) string {
 	return encode(mac(k.digest, nil, key.Client, key.Connection, key.Number.E164(), string(code)))
@@ -83,7 +83,7 @@ func (k keys) deriveSlot(key Key) Slot {
 	}
 }
 
-// id names a challenge towards clients; it is no secret and leads nowhere.
+// deriveID names a challenge towards clients; it is no secret and leads nowhere.
 func (k keys) deriveID(nonce string) string {
 	return fmt.Sprintf("%x", mac(k.id, nil, nonce)[:12])
 }

@@ -25,8 +25,8 @@ type Session struct {
 	Tier       string
 	// Device is what the person would know it by: the client's own name for it, or its agent.
 	Device string
-	// Source is the network address of the sign-in.
-	Source    string
+	// Address is where the sign-in came from.
+	Address   string
 	AuthTime  time.Time
 	ExpiresAt time.Time
 }

@@ -61,15 +61,6 @@ func (t *Table) Resolve(s Subject) Tier {
 // Anonymous returns the tier of a verified number that HR does not know.
 func (t *Table) Anonymous() Tier { return t.anonymous }
 
-// Names returns the tiers from the first rule to the last, then anonymous.
-func (t *Table) Names() []string {
-	names := make([]string, 0, len(t.rules)+1)
-	for _, rule := range t.rules {
-		names = append(names, rule.Name)
-	}
-	return append(names, t.anonymous.Name)
-}
-
 func (r Tier) matches(s Subject) bool {
 	for attribute, wanted := range r.When {
 		if !slices.ContainsFunc(s.Attribute(attribute), func(has string) bool { return containsFold(wanted, has) }) {

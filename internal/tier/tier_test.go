@@ -151,5 +151,4 @@ func TestResolve(t *testing.T) {
 	require.Equal(t, []string{"waiting:read"}, table.Anonymous().Permissions)
 	require.Equal(t, []string{"shifts:read"}, table.Resolve(user{}).Permissions)
 	require.Equal(t, []string{"openid"}, table.Resolve(user{}).Scopes)
-	require.Equal(t, []string{"admin", "manager", "sales", "partner", "employee", "anonymous"}, table.Names())
 }

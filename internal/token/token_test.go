@@ -30,7 +30,7 @@ func (c *clock) add(d time.Duration) { c.at.Add(int64(d)) }
 // keys are a real ring over the embedded store.
 func keys(t *testing.T) *keyring.Ring {
 	t.Helper()
-	store, err := sql.Open(sql.InMemory, sql.Options{Now: time.Now})
+	store, err := sql.Open(sql.Temporary, sql.Options{Now: time.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	_, err = store.Migrate(t.Context())

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,8 @@ const (
 
 // Open returns a client for address; it does not connect yet. Addresses are redis://HOST:PORT/DB and
 // rediss:// (TLS) for one server, redis+sentinel://HOST,HOST/MASTER and redis+cluster://HOST,HOST;
-// each may carry USER:PASSWORD@, and ?tls=true for the last two. Errors never hold the password.
+// each may carry USER:PASSWORD@, which sentinels get as well, and ?tls=true for the last two. Errors
+// never hold the password.
 func Open(address string, log *slog.Logger) (redis.UniversalClient, error) {
 	redis.SetLogger(quiet{log})
 	u, err := url.Parse(address)
@@ -45,7 +47,7 @@ func Open(address string, log *slog.Logger) (redis.UniversalClient, error) {
 	}
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	opts.DialerRetries = 1
-	opts.MaxRetries = -1 // a script whose answer was lost may have run: repeating it would count twice
+	opts.MaxRetries = -1 // a person who waits is told sooner, and tries again
 	opts.ContextTimeoutEnabled = true
 	return redis.NewClient(opts), nil
 }
@@ -66,8 +68,9 @@ func openCluster(u *url.URL) (redis.UniversalClient, error) {
 	opts.ClusterStateReloadInterval = clusterReload
 	opts.ContextTimeoutEnabled = true
 	opts.MaxRetries = -1
+	verifyEachHost(opts.TLSConfig)
 	client := redis.NewClusterClient(opts)
-	client.AddHook(reloadOnDialError{client})
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(reloadOnDialError{client}) })
 	return client, nil
 }
 
@@ -81,12 +84,21 @@ func openSentinel(u *url.URL) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, errors.New("redis: want redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER[?tls=true]")
 	}
+	verifyEachHost(single.TLSConfig)
 	return redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: master, SentinelAddrs: strings.Split(u.Host, ","),
 		Username: single.Username, Password: single.Password, TLSConfig: single.TLSConfig,
+		SentinelUsername: single.Username, SentinelPassword: single.Password,
 		DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
 		DialerRetries: 1, MaxRetries: -1, ContextTimeoutEnabled: true,
 	}), nil
+}
+
+// verifyEachHost checks each server's certificate against its own name, not the first one's.
+func verifyEachHost(config *tls.Config) {
+	if config != nil {
+		config.ServerName = ""
+	}
 }
 
 func scheme(u *url.URL) string {
@@ -130,7 +142,7 @@ func unavailable(err error) error {
 		return nil
 	}
 	var refused redis.Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && !strings.Contains(refused.Error(), "max number of clients") {
 		word, _, _ := strings.Cut(refused.Error(), " ")
 		switch word {
 		case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOAUTH", "WRONGPASS", "NOREPLICAS", "BUSY":

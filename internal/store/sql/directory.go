@@ -88,11 +88,10 @@ func usersOf(tx *gorm.DB, source string) iter.Seq2[directory.User, error] {
 // conflictsOf returns the numbers that two active users share, one of them of source.
 func conflictsOf(tx *gorm.DB, source string) ([]directory.Conflict, error) {
 	var rows []userRow
-	err := tx.Raw(`
-SELECT * FROM users WHERE active AND phone IN (
+	err := tx.Where(`active AND phone IN (
     SELECT phone FROM users WHERE active AND phone IS NOT NULL
     GROUP BY phone HAVING COUNT(*) > 1 AND SUM(CASE WHEN source = ? THEN 1 ELSE 0 END) > 0
-) ORDER BY phone, source, external_id`, source).Scan(&rows).Error
+)`, source).Order("phone, source, external_id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("find shared numbers: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -60,6 +61,12 @@ func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
 		}
 	}
 	return all, nil
+}
+
+// Pending returns the steps that have not been applied, in order.
+func (s *Store) Pending(ctx context.Context) ([]Migration, error) {
+	all, err := s.Migrations(ctx)
+	return slices.DeleteFunc(all, func(m Migration) bool { return !m.AppliedAt.IsZero() }), err
 }
 
 func (s *Store) provider() (*goose.Provider, error) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/latchkey-id/latchkey/internal/outage"
 )
 
 // dialect is the engine's name as gorm and goose have it.
@@ -24,8 +28,10 @@ const (
 	onSQLite   dialect = "sqlite"
 )
 
-// InMemory is the address of a database that is gone with the process.
-const InMemory = "sqlite::memory:"
+// Temporary is the address of a database that is gone when it is closed. It is a file, not SQLite's
+// ":memory:": there the database goes with its one connection, and database/sql drops a connection
+// whenever somebody hangs up in the middle of a transaction.
+const Temporary = "sqlite::temporary:"
 
 // maxAttempts bounds how often a transaction that lost a race starts again. Each attempt sees what
 // beat the last, so even a crowd signing in with one number is through in a few.
@@ -46,6 +52,8 @@ type Store struct {
 	db      *gorm.DB
 	dialect dialect
 	now     func() time.Time
+	// folder is removed at the end; empty for a database that stays.
+	folder string
 }
 
 // Open returns the store at address, postgres://… or sqlite:PATH. PostgreSQL is not connected to
@@ -53,6 +61,7 @@ type Store struct {
 func Open(address string, opts Options) (*Store, error) {
 	var engine gorm.Dialector
 	var on dialect
+	var folder string
 	conns := opts.MaxOpenConns
 	switch scheme, rest, _ := strings.Cut(address, ":"); scheme {
 	case "postgres", "postgresql":
@@ -62,10 +71,17 @@ func Open(address string, opts Options) (*Store, error) {
 		}
 		on, engine = onPostgres, postgres.New(postgres.Config{DSN: dsn, PreferSimpleProtocol: opts.TransactionPooler})
 	case "sqlite":
-		on, engine = onSQLite, sqlite.Open(sqliteDSN(rest))
-		if address == InMemory {
-			conns = 1 // each further connection would have a database of its own
+		if address == Temporary {
+			var err error
+			if folder, err = os.MkdirTemp("", "latchkey-"); err != nil {
+				return nil, fmt.Errorf("make a temporary database: %w", err)
+			}
+			rest = filepath.Join(folder, "latchkey.db")
 		}
+		if err := touch(rest); err != nil {
+			return nil, err
+		}
+		on, engine = onSQLite, sqlite.Open(sqliteDSN(rest))
 	default:
 		return nil, errors.New("sql: want postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH")
 	}
@@ -74,7 +90,10 @@ func Open(address string, opts Options) (*Store, error) {
 		SkipDefaultTransaction: true,           // we say where transactions are
 		TranslateError:         true,
 		DisableAutomaticPing:   true,
-		NowFunc:                opts.Now,
+		// Columns by name: a migration that adds one must not break the statements that a
+		// replica of the version before has prepared.
+		QueryFields: true,
+		NowFunc:     opts.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -86,7 +105,16 @@ func Open(address string, opts Options) (*Store, error) {
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{db: db, dialect: on, now: opts.Now}, nil
+	return &Store{db: db, dialect: on, now: opts.Now, folder: folder}, nil
+}
+
+// touch makes a SQLite file that nobody else can read: it holds people's numbers.
+func touch(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names it
+	if err != nil {
+		return fmt.Errorf("open the database file: %w", err)
+	}
+	return file.Close()
 }
 
 // withConnectTimeout checks a PostgreSQL address and sees that connecting gives up in time for a
@@ -108,23 +136,32 @@ func withConnectTimeout(address string) (string, error) {
 }
 
 // sqliteDSN opens with the write lock taken at BEGIN (else two readers that both go on to write
-// fail as busy), a log that survives kill -9, and foreign keys checked.
+// fail as busy), a log that survives a crash of the machine, a leaver's revocation in it, and
+// foreign keys checked.
 func sqliteDSN(path string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(3000)" +
-		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 }
 
-// Close closes the connections.
+// Close closes the connections, and removes a temporary database.
 func (s *Store) Close() error {
 	pool, err := s.db.DB()
 	if err != nil {
 		return err
 	}
-	return pool.Close()
+	err = pool.Close()
+	if s.folder != "" {
+		err = errors.Join(err, os.RemoveAll(s.folder))
+	}
+	return err
 }
 
-// Ping reports whether the database answers and can write; the error is an outage.
+// Ping reports whether the database answers and, on PostgreSQL, is no standby; the error is an
+// outage. On SQLite it takes no lock, so that a long import does not look like one.
 func (s *Store) Ping(ctx context.Context) error {
+	if s.dialect == onSQLite {
+		return translate(s.db.WithContext(ctx).Exec("SELECT 1").Error)
+	}
 	return translate(s.db.WithContext(ctx).Exec("UPDATE sources SET applied_at = applied_at WHERE name = ''").Error)
 }
 
@@ -156,6 +193,13 @@ func (s *Store) transaction(ctx context.Context, f func(tx *gorm.DB) error) erro
 		if err = s.db.WithContext(ctx).Transaction(f, &sql.TxOptions{}); !raced(err) {
 			break
 		}
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		// What the engine says of a transaction that was cut short varies; why it was does not.
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	case raced(err):
+		err = outage.Wrap("database", err)
 	}
 	return translate(err)
 }

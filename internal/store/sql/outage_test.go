@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-id/latchkey/internal/account"
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/testservers"
@@ -28,6 +30,20 @@ func TestADatabaseThatIsGoneIsAnOutage(t *testing.T) {
 		_, err := signIn(t.Context(), store, alpha)
 		return err == nil
 	}, 10*time.Second, 20*time.Millisecond)
+}
+
+// A caller who hangs up costs a connection; it must not cost a temporary database.
+func TestHangingUpInMidTransaction(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, store *sql.Store) {
+		who := mustSignIn(t, store, alpha)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := store.SignIn(ctx, account.Identity{Method: account.SMS, Identifier: alpha}, func(login.Found) (login.Entry, error) {
+			cancel()
+			return login.Entry{Events: []audit.Event{{At: time.Now(), Kind: audit.SignInRefused}}}, nil
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, who.subject, mustSignIn(t, store, alpha).subject)
+	})
 }
 
 func TestALockedSQLiteFileIsAnOutage(t *testing.T) {

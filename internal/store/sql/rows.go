@@ -135,7 +135,7 @@ type sessionRow struct {
 	Scope      string
 	Tier       string
 	Device     string
-	Source     string
+	Address    string
 	AuthTime   micros
 	ExpiresAt  micros
 }
@@ -143,7 +143,7 @@ type sessionRow struct {
 func newSessionRow(s session.Session) sessionRow {
 	return sessionRow{
 		SID: s.SID, Subject: s.Subject, ClientID: s.ClientID, Method: s.Method, Identifier: s.Identifier,
-		Scope: s.Scope.String(), Tier: s.Tier, Device: s.Device, Source: s.Source,
+		Scope: s.Scope.String(), Tier: s.Tier, Device: s.Device, Address: s.Address,
 		AuthTime: toMicros(s.AuthTime), ExpiresAt: toMicros(s.ExpiresAt),
 	}
 }

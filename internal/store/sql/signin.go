@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/session"
 )
 
 // found is one row of whoIsBehind: a User, or one without an id for none, with the accounts around
@@ -122,9 +123,9 @@ func scanFound(query *gorm.DB) ([]found, error) {
 
 func openSession(tx *gorm.DB, s sessionRow) error {
 	return tx.Exec(`
-INSERT INTO sessions (sid, subject, client_id, method, identifier, scope, tier, device, source, auth_time, expires_at)
+INSERT INTO sessions (sid, subject, client_id, method, identifier, scope, tier, device, address, auth_time, expires_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.SID, s.Subject, s.ClientID, s.Method, s.Identifier, s.Scope, s.Tier, s.Device, s.Source, s.AuthTime, s.ExpiresAt).Error
+		s.SID, s.Subject, s.ClientID, s.Method, s.Identifier, s.Scope, s.Tier, s.Device, s.Address, s.AuthTime, s.ExpiresAt).Error
 }
 
 // settle writes what a decision does to accounts. Every write names what it expects to find; when
@@ -153,6 +154,13 @@ func (s *Store) settle(tx *gorm.DB, id account.Identity, facts login.Found, d ac
 		}
 		return nil
 	}
+	// Whoever held the identity was somebody else: no session of theirs outlives it, or a later
+	// look at the directory would take them for its new owner.
+	ended := tx.Exec("UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE subject = ? AND method = ? AND identifier = ? AND revoked_at IS NULL",
+		toMicros(now), session.NumberMoved, facts.Holder.Subject, id.Method, id.Identifier)
+	if ended.Error != nil {
+		return fmt.Errorf("end the former holder's sessions: %w", ended.Error)
+	}
 	moved := tx.Exec("UPDATE identities SET subject = ?, attached_at = ? WHERE method = ? AND identifier = ? AND subject = ?",
 		d.Account.Subject, toMicros(now), id.Method, id.Identifier, facts.Holder.Subject)
 	if err := oneRow(moved); err != nil {
@@ -179,7 +187,7 @@ func (s *Store) Record(ctx context.Context, event audit.Event) error {
 // record writes events, all in one statement but for feeds of thousands.
 func record(tx *gorm.DB, events []audit.Event) error {
 	for some := range slices.Chunk(events, batch) {
-		statement := "INSERT INTO audit_events (at, kind, actor, subject, user_id, client_id, sid, source, phone, reason, detail) VALUES " +
+		statement := "INSERT INTO audit_events (at, kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail) VALUES " +
 			strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", len(some))
 		var values []any
 		for _, event := range some {
@@ -188,7 +196,7 @@ func record(tx *gorm.DB, events []audit.Event) error {
 				return err
 			}
 			values = append(values, toMicros(event.At), event.Kind, event.Actor, event.Subject, event.UserID,
-				event.ClientID, event.SID, event.Source, event.Phone, event.Reason, detail)
+				event.ClientID, event.SID, event.Address, event.Phone, event.Reason, detail)
 		}
 		if err := tx.Exec(strings.TrimSuffix(statement, ", "), values...).Error; err != nil {
 			return fmt.Errorf("write audit: %w", err)
@@ -210,7 +218,7 @@ func detailText(detail map[string]any) (string, error) {
 }
 
 const whoseSession = `
-SELECT s.subject, s.identifier, u.*
+SELECT s.subject, s.identifier, u.id, u.name, u.email, u.updated_at
 FROM sessions s
 JOIN accounts a ON a.subject = s.subject
 LEFT JOIN users u ON u.id = a.user_id AND u.active

@@ -141,6 +141,16 @@ func TestMatching(t *testing.T) {
 			require.Equal(t, owner.subject, mustSignIn(t, store, alpha).subject)
 		})
 	})
+	t.Run("a stranger's number is given to somebody with an account", func(t *testing.T) {
+		onEachEngine(t, func(t *testing.T, store *sql.Store) {
+			hr(t, store, person("1", beta))
+			owner := mustSignIn(t, store, beta)
+			former := mustSignIn(t, store, alpha)
+			hr(t, store, person("1", alpha))
+			require.Equal(t, owner.subject, mustSignIn(t, store, alpha).subject)
+			require.False(t, live(t, store, former), "a later look at the directory would take the stranger for the owner")
+		})
+	})
 	t.Run("two people swap numbers", func(t *testing.T) {
 		onEachEngine(t, func(t *testing.T, store *sql.Store) {
 			hr(t, store, person("1", alpha), person("2", beta))

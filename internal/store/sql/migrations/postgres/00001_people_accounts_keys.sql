@@ -48,7 +48,7 @@ CREATE TABLE sessions (
     scope          TEXT   NOT NULL,
     tier           TEXT   NOT NULL,
     device         TEXT   NOT NULL,
-    source         TEXT   NOT NULL,
+    address        TEXT   NOT NULL,
     auth_time      BIGINT NOT NULL,
     expires_at     BIGINT NOT NULL,
     revoked_at     BIGINT,
@@ -77,7 +77,7 @@ CREATE TABLE audit_events (
     user_id   TEXT   NOT NULL,
     client_id TEXT   NOT NULL,
     sid       TEXT   NOT NULL,
-    source    TEXT   NOT NULL,
+    address   TEXT   NOT NULL,
     phone     TEXT   NOT NULL, -- masked
     reason    TEXT   NOT NULL,
     detail    TEXT   NOT NULL  -- JSON object, or empty
