@@ -34,7 +34,7 @@ func TestADatabaseThatIsGoneIsAnOutage(t *testing.T) {
 
 // A caller who hangs up costs a connection; it must not cost a temporary database.
 func TestHangingUpInMidTransaction(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, store *sql.Store) {
+	hangUp := func(t *testing.T, store *sql.Store) {
 		who := mustSignIn(t, store, alpha)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := store.SignIn(ctx, account.Identity{Method: account.SMS, Identifier: alpha}, func(login.Found) (login.Entry, error) {
@@ -43,7 +43,9 @@ func TestHangingUpInMidTransaction(t *testing.T) {
 		})
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, who.subject, mustSignIn(t, store, alpha).subject)
-	})
+	}
+	onEachEngine(t, hangUp)
+	t.Run("sqlite, temporary", func(t *testing.T) { hangUp(t, openMigrated(t, sql.Temporary)) })
 }
 
 func TestALockedSQLiteFileIsAnOutage(t *testing.T) {

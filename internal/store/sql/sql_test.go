@@ -19,7 +19,6 @@ func onEachEngine(t *testing.T, test func(t *testing.T, store *sql.Store)) {
 	t.Run("sqlite", func(t *testing.T) {
 		test(t, openMigrated(t, "sqlite:"+filepath.Join(t.TempDir(), "a b?#.db")))
 	})
-	t.Run("sqlite, temporary", func(t *testing.T) { test(t, openMigrated(t, sql.Temporary)) })
 	t.Run("postgres", func(t *testing.T) { test(t, openMigrated(t, testservers.Postgres(t))) })
 }
 
