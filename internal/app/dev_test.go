@@ -120,6 +120,23 @@ func TestDevTakesSettings(t *testing.T) {
 	require.Contains(t, stderr, "issuer")
 }
 
+// A page on the internet that gives its own name our address is no page of ours.
+func TestDevAnswersToItsOwnName(t *testing.T) {
+	p := dev(t, "--data", "")
+	for host, status := range map[string]int{
+		"": http.StatusOK, "localhost": http.StatusOK, "[::1]:8080": http.StatusOK, "192.168.1.5:8080": http.StatusOK,
+		"evil.example.com": http.StatusNotFound, "127.0.0.1.evil.example.com": http.StatusNotFound, "localhost.evil.example.com:8080": http.StatusNotFound,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/dev/inbox.json", nil)
+		require.NoError(t, err)
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, host)
+	}
+}
+
 // Typed in the wrong shell, dev must not show real people's codes.
 func TestDevIgnoresProduction(t *testing.T) {
 	p := start(t, []string{

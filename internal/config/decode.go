@@ -37,6 +37,9 @@ func (d *decoder) value(at path, node *yaml.Node, into reflect.Value) {
 	switch {
 	case node.Kind == yaml.AliasNode:
 		d.fail(at, node, "aliases (*name) are not supported: write the value out")
+	case into.Type() == reflect.TypeFor[Secret]() && strings.TrimSpace(node.Value) == "" && node.Kind == yaml.ScalarNode:
+		// A template whose variable was not set must not make a confidential client public.
+		d.fail(at, node, "is empty: give the secret, or remove the key")
 	case isNull(node):
 	case isSection(t) && node.Kind == yaml.MappingNode:
 		d.section(at, node, into)
@@ -88,8 +91,7 @@ func (d *decoder) section(at path, node *yaml.Node, into reflect.Value) {
 // secretFile notes the file that node names as the source of a secret.
 func (d *decoder) secretFile(at path, node *yaml.Node, into reflect.Value) {
 	switch {
-	case isNull(node):
-	case node.Kind != yaml.ScalarNode || node.Value == "" || !isPlain(node, reflect.TypeFor[string]()):
+	case isNull(node) || node.Kind != yaml.ScalarNode || node.Value == "" || !isPlain(node, reflect.TypeFor[string]()):
 		d.fail(at, node, "want the path of a file that holds the secret")
 	default:
 		d.setSecretFile(at, d.originOf(node), node.Value, into)

@@ -106,7 +106,7 @@ func (l *loader) readSecret(file string) (string, error) {
 		return "", errors.New("is larger than 64 KiB: want the secret alone")
 	}
 	value := strings.TrimRight(string(data), "\r\n")
-	if value == "" {
+	if strings.TrimSpace(value) == "" {
 		return "", errors.New("is empty")
 	}
 	return value, nil

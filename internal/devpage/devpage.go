@@ -70,10 +70,11 @@ func New(opts Options) *Handler {
 
 // Register mounts the pages. The group must be at the root: addresses in the pages are absolute.
 func (h *Handler) Register(g *echo.Group) {
-	g.GET("/", h.start, secure)
-	g.GET("/dev/inbox", h.inboxPage, secure)
-	g.GET("/dev/inbox.json", h.inboxJSON, secure)
-	g.GET(assetsPath+":version/:name", asset, secure)
+	here := hereOnly(h.opts.Issuer)
+	g.GET("/", h.start, secure, here)
+	g.GET("/dev/inbox", h.inboxPage, secure, here)
+	g.GET("/dev/inbox.json", h.inboxJSON, secure, here)
+	g.GET(assetsPath+":version/:name", asset, secure, here)
 }
 
 // policy lets a page use what this server sends it and nothing else. There is no 'unsafe-inline':

@@ -232,7 +232,7 @@ func TestStaffFailureIsAnError(t *testing.T) {
 	}).Register(e.Group(""))
 	for _, path := range []string{"/", "/dev/inbox"} {
 		got = nil
-		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil))
 		if !errors.Is(got, gone) {
 			t.Errorf("%s: error %v, want %v", path, got, gone)
 		}

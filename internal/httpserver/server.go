@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -106,5 +107,14 @@ func sourceExtractor(proxies []netip.Prefix) echo.IPExtractor {
 			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
 		}))
 	}
-	return echo.ExtractIPFromXFFHeader(trust...)
+	fromHeader := echo.ExtractIPFromXFFHeader(trust...)
+	return func(r *http.Request) string {
+		source := fromHeader(r)
+		addr, err := netip.ParseAddr(source)
+		if err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }) {
+			// Every entry is a proxy's: the left-most would be the caller's choice.
+			return echo.ExtractIPDirect()(r)
+		}
+		return source
+	}
 }

@@ -172,7 +172,9 @@ func (p parts) reveals(t *testing.T, started otp.Started) {
 			fields, err := p.client.HGetAll(t.Context(), name).Result()
 			require.NoError(t, err)
 			gap := p.clock.Now().Add(otptest.Limits.ResendGap)
-			require.Equal(t, map[string]string{"until": strconv.FormatInt(gap.UnixMilli(), 10), "by": string(started.Text)}, fields)
+			require.Equal(t, map[string]string{
+				"until": strconv.FormatInt(gap.UnixMilli(), 10), "asked": strconv.FormatInt(gap.UnixMilli(), 10), "by": string(started.Text),
+			}, fields)
 			continue
 		}
 		challenges++

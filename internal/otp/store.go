@@ -94,6 +94,7 @@ type Store interface {
 	Restore(ctx context.Context, slot Slot, attempt Attempt) error
 
 	// Release ends the resend gap of a Slot's Number that the Open with this fresh nonce began,
-	// for a text that surely was not sent.
+	// for a text that surely was not sent. It shows in no answer: only a start that finds a
+	// living challenge sends sooner for it.
 	Release(ctx context.Context, number, nonce string) error
 }

@@ -20,14 +20,21 @@ const (
 // Default is what a sign-in without a scope asks for (wire contract 4).
 var Default = Set{OpenID, Profile, Email}
 
+// maxNames bounds a scope parameter: nobody has so many, and looking for repeats among thousands
+// would cost more than a signature.
+const maxNames = 50
+
 // Set is scopes in the order in which they were asked for, without repeats.
 type Set []string
 
 // Parse splits a scope parameter. Names that RFC 6749 §3.3 does not allow are left out: nobody
-// can be granted them. The result is never nil, which would mean that nothing was asked.
+// can be granted them, and so are those beyond the fiftieth. The result is never nil, which would mean that nothing was asked.
 func Parse(s string) Set {
 	set := Set{}
-	for _, name := range strings.Fields(s) {
+	for name := range strings.FieldsSeq(s) {
+		if len(set) == maxNames {
+			break
+		}
 		if Valid(name) && !set.Has(name) {
 			set = append(set, name)
 		}

@@ -9,6 +9,9 @@ const (
 	// Below 120 s a new start makes a new code (security requirement C6): a text that came
 	// this late would race the one with the new code.
 	worthRetrying = 120 * time.Second
+	// A provider that will be away for longer is not waited for: the person asks again by then,
+	// and would get two texts.
+	longestOutage = 10 * time.Second
 	// HTTP 429: refused before it was processed, so always safe to repeat.
 	tooManyRequests = 429
 )
@@ -18,11 +21,10 @@ const (
 // provider named none. What may have been sent is never tried again (security requirement M9).
 func nextTry(e *Error, tries int, left time.Duration, spread float64) (wait time.Duration, again bool) {
 	var most int
-	var need time.Duration
 	switch {
 	case e.Class == Rate && e.Status == tooManyRequests:
-		most, need = 3, worthRetrying
-	case e.Class == Provider:
+		most = 3
+	case e.Class == Provider && e.RetryAfter <= longestOutage:
 		most = 2
 	default: // other Rate classes are queues and daily limits that outlast a code
 		return 0, false
@@ -31,7 +33,7 @@ func nextTry(e *Error, tries int, left time.Duration, spread float64) (wait time
 	if wait <= 0 {
 		wait = shortestWait + time.Duration(spread*float64(longestWait-shortestWait))
 	}
-	if tries >= most || left-wait <= need {
+	if tries >= most || left-wait <= worthRetrying {
 		return 0, false
 	}
 	return wait, true

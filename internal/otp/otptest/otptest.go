@@ -68,6 +68,7 @@ func TestStore(t *testing.T, open func(t *testing.T, now func() time.Time) otp.S
 	run("a restore does not void a newer code", restoreAfterNewer)
 	run("release ends the gap that its text began", released)
 	run("a call that is sent again is answered again", repeated)
+	run("what became of a text does not show", fateOfATextDoesNotShow)
 	run("of many right codes one wins", raceRight)
 	run("never more guesses are compared than the limit", raceWrong)
 	run("many starts at once make one code and one text", raceStart)
@@ -354,4 +355,17 @@ func race(n int, f func(i int) error) (right, compared int) {
 		}
 	}
 	return right, compared
+}
+
+// What became of a text must not show in an answer (U1).
+func fateOfATextDoesNotShow(t *testing.T, s suite) {
+	s.open(home, "a")
+	require.NoError(t, s.Release(context.Background(), slot.Number, "nonce-a"))
+	other := otp.Slot{Number: slot.Number, Client: "other", Connection: slot.Connection}
+	_, err := s.Open(context.Background(), other, home, otp.Challenge{Nonce: "n", Digest: "d"})
+	var throttled *otp.ThrottledError
+	require.ErrorAs(t, err, &throttled, "as it is when the text was sent")
+	s.clock.Advance(Limits.ResendGap)
+	_, err = s.Open(context.Background(), other, home, otp.Challenge{Nonce: "n", Digest: "d"})
+	require.NoError(t, err)
 }

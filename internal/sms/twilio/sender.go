@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -67,11 +68,15 @@ func (s *Sender) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	defer cancel()
 	h := s.hop(ctx)
 	created, err := s.service(h).CreateMessage(params)
-	if err == nil && is2xx(h.status) && created.Sid != nil && *created.Sid != "" {
+	if err == nil && is2xx(h.status) && created.Sid != nil && messageSID.MatchString(*created.Sid) {
 		return sms.Receipt{ID: *created.Sid}, nil
 	}
 	return sms.Receipt{}, s.failure(h, err)
 }
+
+// messageSID is what Twilio names a message. Anything else may be text of the caller's, and goes into
+// no log.
+var messageSID = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
 
 // validity is how many seconds the text may wait in Twilio's queue, never beyond the code's end.
 func (s *Sender) validity(until time.Time) (seconds int, ok bool) {

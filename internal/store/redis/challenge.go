@@ -16,7 +16,9 @@ import (
 // A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
 // used it, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
 // has a hash without n once somebody guesses at it. Beside it lies the resend gap: the time until
-// which no further text goes to the number, and the nonce of the start that began it.
+// which no further text goes to the number, and the nonce of the start that began it. A text that
+// failed frees it; the same time in "asked" stands, since an answer that hung on the fate of a text
+// would tell which numbers cannot get any (U1).
 //
 // Each script may run twice for one call: a Cluster's client sends it again when the answer is
 // lost. The second run finds the nonce, or the attempt, of the first and answers the same.
@@ -56,12 +58,12 @@ local per_source, total = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 local c = redis.call('HMGET', KEYS[1], 'n', 'd', 'e', 'g', source)
 local ends, guesses, mine = tonumber(c[3]) or 0, tonumber(c[4]) or 0, tonumber(c[5]) or 0
-local texted = redis.call('HMGET', KEYS[2], 'until', 'by')
-local quiet = (tonumber(texted[1]) or 0) - now
+local texted = redis.call('HMGET', KEYS[2], 'until', 'by', 'asked')
+local quiet, asked = (tonumber(texted[1]) or 0) - now, (tonumber(texted[3]) or 0) - now
 local left = ends - now
 
 local function text()
-  redis.call('HSET', KEYS[2], 'until', now + gap, 'by', nonce)
+  redis.call('HSET', KEYS[2], 'until', now + gap, 'by', nonce, 'asked', now + gap)
   redis.call('PEXPIRE', KEYS[2], gap)
 end
 
@@ -69,7 +71,7 @@ if texted[2] == nonce and c[1] then return {'send', c[1], left} end
 
 if c[2] and left > 0 and guesses < total then
   if mine >= per_source and left >= renew then
-    return {'throttled', '', math.max(left - renew + 1, quiet)}
+    return {'throttled', '', math.max(left - renew + 1, asked)}
   end
   if mine < per_source then
     if quiet > 0 then return {'quiet', c[1], left} end
@@ -79,7 +81,7 @@ if c[2] and left > 0 and guesses < total then
     end
   end
 end
-if quiet > 0 then return {'throttled', '', quiet} end
+if asked > 0 then return {'throttled', '', asked} end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'n', nonce, 'd', digest, 'e', now + lifetime)
 redis.call('PEXPIRE', KEYS[1], lifetime)
@@ -173,7 +175,7 @@ func (c *Challenges) Restore(ctx context.Context, slot otp.Slot, attempt otp.Att
 
 // The gap of a later text stays.
 var releaseScript = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'by') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.call('HGET', KEYS[1], 'by') == ARGV[1] then redis.call('HDEL', KEYS[1], 'until', 'by') end
 return 1
 `)
 
