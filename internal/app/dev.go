@@ -32,7 +32,7 @@ const (
 
 type devCommand struct {
 	Listen string `placeholder:"ADDR" help:"Public address (default 127.0.0.1:8080)."`
-	Data   string `default:".latchkey" placeholder:"DIR" help:"Where the database and the secret key are kept; '' keeps nothing."`
+	Data   string `default:".latchkey" placeholder:"DIR" help:"Where the database and the secret key are kept; an empty value keeps nothing."`
 	Config string `short:"c" placeholder:"FILE" help:"Settings laid over those of dev."`
 }
 

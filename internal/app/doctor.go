@@ -126,7 +126,11 @@ func (x *examination) migrations(ctx context.Context, store *sql.Store) {
 	case err != nil:
 		x.say("migrations", failed, "%v", err)
 	case len(pending) > 0:
-		x.say("migrations", warning, "pending: %s. serve applies it when it starts, or run latchkey migrate up", pending[0].Name)
+		advice := "serve applies it when it starts, or run latchkey migrate up"
+		if !x.config.Database.AutoMigrate {
+			advice = "run latchkey migrate up: serve does not start before"
+		}
+		x.say("migrations", warning, "pending: %s; %s", pending[0].Name, advice)
 	default:
 		x.say("migrations", fine, "none pending")
 		x.signingKeys(ctx, store)

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/latchkey-id/latchkey/internal/config"
@@ -38,13 +40,25 @@ func (cmd serveCommand) Run(ctx context.Context, env Env) error {
 	return s.run(ctx)
 }
 
-// newTwilio makes the sender, and checks what only now can be checked: shapes of ids, and that the
-// text is one segment.
+// checkParts asks the parts what the settings' own rules cannot tell: shapes of ids, that the text is
+// one segment, that the certificate can be read.
+func checkParts(c config.Config) error {
+	sender, err := newTwilio(c)
+	if err == nil {
+		sender.Close()
+	}
+	if c.TLS.CertFile != "" && c.TLS.KeyFile != "" {
+		if _, failed := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); failed != nil {
+			err = errors.Join(err, fmt.Errorf("tls.cert_file: cannot be used with tls.key_file: %w", failed))
+		}
+	}
+	return errors.Join(err, newText(c).Check())
+}
+
 func newTwilio(c config.Config) (*twilio.Sender, error) {
 	t := c.SMS.Twilio
-	sender, err := twilio.New(twilio.Options{
+	return twilio.New(twilio.Options{
 		BaseURL: t.BaseURL, AccountSID: t.AccountSID, APIKeySID: t.APIKeySID, APIKeySecret: t.APIKeySecret.Reveal(),
 		MessagingServiceSID: t.MessagingServiceSID, From: t.From, Timeout: t.Timeout,
 	})
-	return sender, errors.Join(err, newText(c).Check())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jwt"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/sms/twiliotest"
@@ -257,6 +258,34 @@ func TestRedisDown(t *testing.T) {
 	require.Eventually(t, func() bool { return p.start("app", stranger).status == http.StatusOK }, 10*time.Second, 20*time.Millisecond)
 	require.Equal(t, http.StatusForbidden, p.form("/oauth/token", tokenRequest("app", stranger, right)).status)
 	require.Equal(t, http.StatusOK, p.form("/oauth/token", tokenRequest("app", stranger, code(t, twilio, stranger, 1))).status)
+}
+
+// A Redis that comes back with what it knew a second ago has forgotten that a code was used.
+func TestARedisThatForgets(t *testing.T) {
+	server := testservers.StartRedis(t)
+	s := stores{testservers.Postgres(t), server.DSN(), "test:"}
+	twilio, base := standIn(t)
+	p := serve(t, s, base)
+	require.Equal(t, http.StatusOK, p.start("app", stranger).status)
+	right := code(t, twilio, stranger, 0)
+
+	client := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	keys, err := client.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	require.NotEmpty(t, keys)
+	before := map[string]string{}
+	for _, key := range keys {
+		before[key], err = client.Dump(t.Context(), key).Result()
+		require.NoError(t, err)
+	}
+	require.Equal(t, http.StatusOK, p.form("/oauth/token", tokenRequest("app", stranger, right)).status)
+	for key, dump := range before {
+		require.NoError(t, client.RestoreReplace(t.Context(), key, 5*time.Minute, dump).Err())
+	}
+	again := p.form("/oauth/token", tokenRequest("app", stranger, right))
+	require.Equal(t, http.StatusForbidden, again.status)
+	require.Equal(t, wrongText, again.text("error_description"))
 }
 
 func TestDatabaseDown(t *testing.T) {

@@ -97,7 +97,10 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 
 // newText is the wording of texts; phones bind codes to the issuer's host.
 func newText(c config.Config) sms.Text {
-	issuer, _ := url.Parse(c.Issuer) // checked by config
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil { // its own mistake, reported by config
+		issuer = &url.URL{}
+	}
 	return sms.Text{Brand: c.SMS.Brand, Host: issuer.Hostname()}
 }
 
@@ -142,6 +145,9 @@ func (s *server) waitForDatabase(ctx context.Context) error {
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
+			if context.Cause(ctx) == context.Canceled {
+				return err
+			}
 			return fmt.Errorf("the database did not come within %s: %w", databaseWait, err)
 		}
 	}

@@ -46,7 +46,7 @@ func (w where) load(env Env) (config.Config, error) {
 	if file == "" {
 		file = lookup(env.Environ, config.ConfigVariable)
 	}
-	opts := config.LoadOptions{Environ: env.Environ}
+	opts := config.LoadOptions{Environ: env.Environ, Parts: checkParts}
 	if file != "" {
 		opts.Files = []string{file}
 	}

@@ -27,6 +27,9 @@ type LoadOptions struct {
 	// Environ is the environment, as os.Environ returns it. Of a variable given twice the last
 	// counts.
 	Environ []string
+	// Parts, if set, asks those who will use the settings what only they can check. Each line of
+	// its error begins with the path of a setting and ": ".
+	Parts func(Config) error
 	// ReadFile reads a settings file or a secret's file; nil means os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
 }
@@ -52,11 +55,30 @@ func Load(opts LoadOptions) (Config, error) {
 	c.complete()
 	if !l.report.unread {
 		c.check(opts.Mode, l.report)
+		l.askParts(c, opts.Parts)
 	}
 	if err := l.report.err(); err != nil {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// askParts adds what the parts find, except where a mistake is known already.
+func (l *loader) askParts(c Config, parts func(Config) error) {
+	if parts == nil {
+		return
+	}
+	err := parts(c)
+	if err == nil {
+		return
+	}
+	known := &report{problems: l.report.problems}
+	for line := range strings.Lines(err.Error()) {
+		setting, message, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if at := path(strings.Split(setting, ".")); !known.related(at) {
+			l.report.add(at, c.origins.of(at), message)
+		}
+	}
 }
 
 // loader lays one layer over another and remembers where settings came from.

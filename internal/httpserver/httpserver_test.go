@@ -146,7 +146,7 @@ func TestTheLogLine(t *testing.T) {
 	} {
 		require.Equal(t, want, line[name], name)
 	}
-	require.Contains(t, line, "took")
+	require.Contains(t, line, "took_ms")
 	for _, private := range []string{"918273", "7700900123", "username"} {
 		require.NotContains(t, f.log.String(), private)
 	}

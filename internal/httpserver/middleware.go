@@ -52,7 +52,7 @@ func observe(opts Options) echo.MiddlewareFunc {
 			attrs := []slog.Attr{
 				slog.String("listener", opts.Name), slog.String("request_id", id),
 				slog.String("method", c.Request().Method), slog.String("route", route),
-				slog.Int("status", status), slog.Duration("took", took), slog.String("source", c.RealIP()),
+				slog.Int("status", status), slog.Float64("took_ms", float64(took.Microseconds())/1000), slog.String("source", c.RealIP()),
 			}
 			if noted, ok := c.Get(notesKey).([]slog.Attr); ok {
 				attrs = append(attrs, noted...)

@@ -42,7 +42,8 @@ type Store interface {
 	// SignIn finds who is behind id, holding them still until it is done, calls decide, and
 	// writes the Entry whole: account, identity, session and events. It calls decide again if
 	// somebody else signed in or changed in between. An error of decide is returned as it is,
-	// with nothing written.
+	// with nothing written. A Session whose CodeUse has one already is otp.ErrInvalidCode:
+	// the store of codes has forgotten that the code was used.
 	SignIn(ctx context.Context, id account.Identity, decide func(Found) (Entry, error)) error
 	// Record writes an event that changes nothing else.
 	Record(ctx context.Context, event audit.Event) error

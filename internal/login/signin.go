@@ -61,14 +61,14 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		return Tokens{}, err
 	}
 	key := otp.Key{Client: r.Client.ID, Connection: r.Realm, Number: number}
-	attempt, err := s.Codes.Redeem(ctx, key, r.Source, code)
+	redeemed, err := s.Codes.Redeem(ctx, key, r.Source, code)
 	if err != nil {
-		return Tokens{Phone: number}, s.notRedeemed(ctx, r, key, attempt, err)
+		return Tokens{Phone: number}, s.notRedeemed(ctx, r, key, redeemed.Attempt, err)
 	}
-	admitted, err := s.admit(ctx, r, number)
+	admitted, err := s.admit(ctx, r, number, redeemed.Use)
 	if err != nil {
-		if !errors.Is(err, ErrTier) {
-			s.restore(ctx, key, attempt)
+		if !errors.Is(err, ErrTier) && !errors.Is(err, otp.ErrInvalidCode) {
+			s.restore(ctx, key, redeemed.Attempt)
 		}
 		return Tokens{Phone: number}, err
 	}
@@ -76,7 +76,7 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 	// whose tokens nobody has.
 	minted, err := s.Tokens.Mint(context.WithoutCancel(ctx), admitted)
 	if err != nil {
-		s.restore(ctx, key, attempt)
+		s.restore(ctx, key, redeemed.Attempt)
 		return Tokens{Phone: number}, fmt.Errorf("mint tokens: %w", err)
 	}
 	return Tokens{
@@ -123,14 +123,17 @@ func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key,
 	return err
 }
 
-// admit finds who is behind the number, as of now, and opens their session.
-func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number) (token.SignIn, error) {
+// admit finds who is behind the number, as of now, and opens the one session that this use of a code is good for.
+func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, use string) (token.SignIn, error) {
 	var admitted token.SignIn
 	var refused error
 	identity := account.Identity{Method: account.SMS, Identifier: number.E164()}
 	err := s.Store.SignIn(ctx, identity, func(found Found) (Entry, error) {
 		var entry Entry
 		admitted, entry, refused = s.decide(r, number, found)
+		if entry.Session != nil {
+			entry.Session.CodeUse = use
+		}
 		return entry, nil
 	})
 	if err != nil {

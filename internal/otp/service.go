@@ -82,12 +82,22 @@ func (s *Service) Start(ctx context.Context, key Key, source Source) (Started, e
 	}, nil
 }
 
+// Redeemed is a code that was used up.
+type Redeemed struct {
+	// Use names this use of the code. A store that loses its last writes may let a code be used
+	// again, under the same name: whoever must not believe that keeps it.
+	Use string
+	// Attempt is for Restore.
+	Attempt Attempt
+}
+
 // Redeem uses up the code of key. The error is ErrInvalidCode, ErrTooManyGuesses, or an
-// outage.Error of the store, after which the code may be used up or not. The attempt is for
-// Restore, whatever the error.
-func (s *Service) Redeem(ctx context.Context, key Key, source Source, code Code) (Attempt, error) {
+// outage.Error of the store, after which the code may be used up or not. The attempt is set
+// whatever the error.
+func (s *Service) Redeem(ctx context.Context, key Key, source Source, code Code) (Redeemed, error) {
 	attempt := Attempt(rand.Text())
-	return attempt, s.store.Redeem(ctx, s.keys.deriveSlot(key), source, s.keys.deriveDigest(key, code), attempt)
+	use, err := s.store.Redeem(ctx, s.keys.deriveSlot(key), source, s.keys.deriveDigest(key, code), attempt)
+	return Redeemed{Use: s.keys.deriveID(use), Attempt: attempt}, err
 }
 
 // Restore gives back a code that attempt used up, because what followed failed through no fault of

@@ -45,7 +45,7 @@ func newParts(t *testing.T) parts {
 
 // redeem is for tests that have nothing to give back.
 func redeem(ctx context.Context, s interface {
-	Redeem(context.Context, otp.Key, otp.Source, otp.Code) (otp.Attempt, error)
+	Redeem(context.Context, otp.Key, otp.Source, otp.Code) (otp.Redeemed, error)
 }, key otp.Key, from otp.Source, code otp.Code) error {
 	_, err := s.Redeem(ctx, key, from, code)
 	return err
@@ -146,10 +146,10 @@ func TestWhatRestsRevealsNothing(t *testing.T) {
 	started := p.start(t, key)
 	require.ErrorIs(t, redeem(t.Context(), p, key, home, another(started.Code)), otp.ErrInvalidCode)
 	p.reveals(t, started)
-	attempt, err := p.Redeem(t.Context(), key, home, started.Code)
+	redeemed, err := p.Redeem(t.Context(), key, home, started.Code)
 	require.NoError(t, err)
 	p.reveals(t, started)
-	require.NoError(t, p.Restore(t.Context(), key, attempt))
+	require.NoError(t, p.Restore(t.Context(), key, redeemed.Attempt))
 	p.reveals(t, started)
 }
 
@@ -188,7 +188,7 @@ func (p parts) reveals(t *testing.T, started otp.Started) {
 				}
 			case "e":
 				require.Equal(t, strconv.FormatInt(p.clock.Now().Add(started.Left).UnixMilli(), 10), value)
-			case "g", "s:" + string(home):
+			case "g", "r", "s:" + string(home):
 				require.Equal(t, "1", value)
 			default:
 				t.Fatalf("a field that nobody has looked at: %s", field)
@@ -202,15 +202,15 @@ func TestRestore(t *testing.T) {
 	p, key := newParts(t), keyFor(t, "+447700900123")
 	started := p.start(t, key)
 	require.NoError(t, p.Restore(t.Context(), key, "nothing yet"), "nothing to give back")
-	attempt, err := p.Redeem(t.Context(), key, home, started.Code)
+	redeemed, err := p.Redeem(t.Context(), key, home, started.Code)
 	require.NoError(t, err)
 
 	require.NoError(t, p.Restore(t.Context(), key, "somebody else's"))
 	require.ErrorIs(t, redeem(t.Context(), p, key, home, started.Code), otp.ErrInvalidCode, "another attempt gives nothing back")
-	require.NoError(t, p.Restore(t.Context(), keyFor(t, "+447700900124"), attempt))
+	require.NoError(t, p.Restore(t.Context(), keyFor(t, "+447700900124"), redeemed.Attempt))
 	require.ErrorIs(t, redeem(t.Context(), p, key, home, started.Code), otp.ErrInvalidCode, "nor another number")
 
-	require.NoError(t, p.Restore(t.Context(), key, attempt))
+	require.NoError(t, p.Restore(t.Context(), key, redeemed.Attempt))
 	again := p.start(t, key)
 	require.Equal(t, started.ID, again.ID)
 	require.Equal(t, started.Left, again.Left, "a restored code ends when it would have")

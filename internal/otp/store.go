@@ -87,7 +87,8 @@ type Store interface {
 	// or a code that has no guess left is ErrTooManyGuesses, uncounted, the right code
 	// included; anything else is ErrInvalidCode. A slot without a challenge counts alike.
 	// A right guess also ends the resend gap, and leaves attempt beside the mark.
-	Redeem(ctx context.Context, slot Slot, source Source, digest string, attempt Attempt) error
+	// use names this use of the code: the nonce, and behind it how often it was restored.
+	Redeem(ctx context.Context, slot Slot, source Source, digest string, attempt Attempt) (use string, err error)
 
 	// Restore makes the challenge that attempt marked as used live again, with its end and its
 	// counts; it does nothing if another attempt did, or another challenge has taken its place.

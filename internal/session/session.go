@@ -17,6 +17,8 @@ type Session struct {
 	SID      string
 	Subject  string
 	ClientID string
+	// CodeUse is the use of a code that opened it; no other session has the same.
+	CodeUse string
 	// Method and Identifier are the identity that proved the account: when HR takes the number
 	// away, the sessions that it proved end.
 	Method     string

@@ -27,7 +27,7 @@ func (q *Queue) handle(ctx context.Context, j *job) {
 	var e *Error
 	if errors.As(err, &e) && q.park(j, e) {
 		q.opts.Log.WarnContext(ctx, "text will be tried again",
-			"to", j.message.To, "class", e.Class, "code", e.Code, "status", e.Status, "tries", j.tries)
+			"to", j.message.To, "class", e.Class, "code", e.Code, "status", e.Status, "tries", j.tries, "error", e)
 		return
 	}
 	_ = q.guard(ctx, "OnResult", func() {

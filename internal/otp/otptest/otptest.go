@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,7 +103,11 @@ func (s suite) redeem(from otp.Source, code string) error {
 }
 
 func (s suite) attempt(from otp.Source, code string, attempt otp.Attempt) error {
-	return s.Redeem(context.Background(), slot, from, code, attempt)
+	use, err := s.Redeem(context.Background(), slot, from, code, attempt)
+	if err == nil && !strings.HasPrefix(use, "nonce-"+code) {
+		return fmt.Errorf("the use %q of %q is not named after its nonce", use, code)
+	}
+	return err
 }
 
 func (s suite) restore(attempt otp.Attempt) {
@@ -223,7 +228,8 @@ func ownSlot(t *testing.T, s suite) {
 		{Number: "number", Client: "web", Connection: "sms"},
 		{Number: "number", Client: "app", Connection: "email"},
 	} {
-		require.ErrorIs(t, s.Redeem(context.Background(), other, home, "a", "an attempt"), otp.ErrInvalidCode)
+		_, err := s.Redeem(context.Background(), other, home, "a", "an attempt")
+		require.ErrorIs(t, err, otp.ErrInvalidCode)
 	}
 	require.NoError(t, s.redeem(home, "a"))
 }
@@ -231,11 +237,14 @@ func ownSlot(t *testing.T, s suite) {
 func restored(t *testing.T, s suite) {
 	first := s.open(home, "a")
 	s.wrong(home, 4)
-	require.NoError(t, s.attempt(home, "a", "mine"))
+	use, err := s.Redeem(context.Background(), slot, home, "a", "mine")
+	require.NoError(t, err)
 	s.restore("mine")
 	s.clock.Advance(31 * time.Second)
 	require.Equal(t, first.Left-31*time.Second, s.open(home, "b").Left)
-	require.NoError(t, s.attempt(home, "a", "again"))
+	again, err := s.Redeem(context.Background(), slot, home, "a", "again")
+	require.NoError(t, err)
+	require.NotEqual(t, use, again, "a restored code is another use")
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrInvalidCode)
 	require.ErrorIs(t, s.redeem(home, "a"), otp.ErrTooManyGuesses, "four wrong ones before, and the used one")
 }

@@ -14,7 +14,7 @@ import (
 // Challenges is an otp.Store. It is safe for concurrent use.
 //
 // A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
-// used it, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
+// used it, r how often it was restored, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
 // has a hash without n once somebody guesses at it. Beside it lies the resend gap: the time until
 // which no further text goes to the number, and the nonce of the start that began it. A text that
 // failed frees it; the same time in "asked" stands, since an answer that hung on the fate of a text
@@ -117,8 +117,8 @@ local digest, source = ARGV[2], 's:' .. ARGV[3]
 local per_source, total, lifetime = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local attempt = ARGV[7]
 
-local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source, 'a')
-if c[5] and c[5] == attempt then return 'right' end
+local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source, 'a', 'n', 'r')
+if c[5] and c[5] == attempt then return {'right', c[6] .. (c[7] or '')} end
 local ends = tonumber(c[2]) or 0
 if ends <= now then
   redis.call('DEL', KEYS[1])
@@ -126,7 +126,7 @@ if ends <= now then
   redis.call('PEXPIRE', KEYS[1], lifetime)
   c = {}
 end
-if (tonumber(c[3]) or 0) >= total or (tonumber(c[4]) or 0) >= per_source then return 'spent' end
+if (tonumber(c[3]) or 0) >= total or (tonumber(c[4]) or 0) >= per_source then return {'spent', ''} end
 redis.call('HINCRBY', KEYS[1], 'g', 1)
 redis.call('HINCRBY', KEYS[1], source, 1)
 if c[1] and c[1] == digest then
@@ -135,27 +135,30 @@ if c[1] and c[1] == digest then
   redis.call('HINCRBY', KEYS[1], 'g', -1)
   redis.call('HINCRBY', KEYS[1], source, -1)
   redis.call('DEL', KEYS[2])
-  return 'right'
+  return {'right', c[6] .. (c[7] or '')}
 end
-return 'wrong'
+return {'wrong', ''}
 `)
 
 // Redeem implements otp.Store.
-func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Source, digest string, attempt otp.Attempt) error {
-	verdict, err := redeemScript.Run(ctx, c.client, c.keys(slot), c.clock(), digest, string(source),
-		c.limits.GuessesPerSource, c.limits.Guesses, c.limits.Lifetime.Milliseconds(), string(attempt)).Text()
+func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Source, digest string, attempt otp.Attempt) (use string, err error) {
+	reply, err := redeemScript.Run(ctx, c.client, c.keys(slot), c.clock(), digest, string(source),
+		c.limits.GuessesPerSource, c.limits.Guesses, c.limits.Lifetime.Milliseconds(), string(attempt)).StringSlice()
 	if err != nil {
-		return unavailable(err)
+		return "", unavailable(err)
 	}
-	switch verdict {
+	if len(reply) != 2 {
+		return "", fmt.Errorf("redis: redeem script answered %d values", len(reply))
+	}
+	switch reply[0] {
 	case "right":
-		return nil
+		return reply[1], nil
 	case "spent":
-		return otp.ErrTooManyGuesses
+		return "", otp.ErrTooManyGuesses
 	case "wrong":
-		return otp.ErrInvalidCode
+		return "", otp.ErrInvalidCode
 	}
-	return fmt.Errorf("redis: redeem script answered %q", verdict)
+	return "", fmt.Errorf("redis: redeem script answered %q", reply[0])
 }
 
 // A code that was replaced meanwhile, or that somebody else has used, stays used: an attempt that
@@ -164,6 +167,7 @@ var restoreScript = redis.NewScript(`
 if redis.call('HGET', KEYS[1], 'a') == ARGV[1] then
   redis.call('HSET', KEYS[1], 'd', redis.call('HGET', KEYS[1], 'u'))
   redis.call('HDEL', KEYS[1], 'u', 'a')
+  redis.call('HINCRBY', KEYS[1], 'r', 1)
 end
 return 1
 `)

@@ -75,7 +75,8 @@ func TestARedisThatIsGoneIsAnOutage(t *testing.T) {
 	require.NoError(t, open())
 	server.Kill()
 	require.True(t, outage.Is(open()))
-	require.True(t, outage.Is(store.Redeem(t.Context(), slot, "192.0.2.1", "d", "attempt")))
+	_, err := store.Redeem(t.Context(), slot, "192.0.2.1", "d", "attempt")
+	require.True(t, outage.Is(err))
 	server.Start()
 	require.Eventually(t, func() bool { return open() == nil }, 10*time.Second, 20*time.Millisecond)
 }

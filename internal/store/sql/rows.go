@@ -130,6 +130,7 @@ type sessionRow struct {
 	SID        string
 	Subject    string
 	ClientID   string
+	CodeUse    string
 	Method     string
 	Identifier string
 	Scope      string
@@ -142,7 +143,7 @@ type sessionRow struct {
 
 func newSessionRow(s session.Session) sessionRow {
 	return sessionRow{
-		SID: s.SID, Subject: s.Subject, ClientID: s.ClientID, Method: s.Method, Identifier: s.Identifier,
+		SID: s.SID, Subject: s.Subject, ClientID: s.ClientID, CodeUse: s.CodeUse, Method: s.Method, Identifier: s.Identifier,
 		Scope: s.Scope.String(), Tier: s.Tier, Device: s.Device, Address: s.Address,
 		AuthTime: toMicros(s.AuthTime), ExpiresAt: toMicros(s.ExpiresAt),
 	}

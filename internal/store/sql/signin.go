@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
 )
@@ -122,10 +123,14 @@ func scanFound(query *gorm.DB) ([]found, error) {
 }
 
 func openSession(tx *gorm.DB, s sessionRow) error {
-	return tx.Exec(`
-INSERT INTO sessions (sid, subject, client_id, method, identifier, scope, tier, device, address, auth_time, expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.SID, s.Subject, s.ClientID, s.Method, s.Identifier, s.Scope, s.Tier, s.Device, s.Address, s.AuthTime, s.ExpiresAt).Error
+	opened := tx.Exec(`
+INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, tier, device, address, auth_time, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (code_use) DO NOTHING`,
+		s.SID, s.Subject, s.ClientID, s.CodeUse, s.Method, s.Identifier, s.Scope, s.Tier, s.Device, s.Address, s.AuthTime, s.ExpiresAt)
+	if opened.Error == nil && opened.RowsAffected == 0 {
+		return otp.ErrInvalidCode
+	}
+	return opened.Error
 }
 
 // settle writes what a decision does to accounts. Every write names what it expects to find; when

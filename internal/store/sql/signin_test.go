@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 )
@@ -42,7 +44,7 @@ func signIn(ctx context.Context, store *sql.Store, e164 string) (entered, error)
 		now := time.Now()
 		return login.Entry{
 			Decision: decision,
-			Session: &session.Session{SID: who.sid, Subject: who.subject, ClientID: "app", Method: account.SMS,
+			Session: &session.Session{SID: who.sid, Subject: who.subject, ClientID: "app", CodeUse: rand.Text(), Method: account.SMS,
 				Identifier: e164, AuthTime: now, ExpiresAt: now.Add(time.Hour)},
 			Events: []audit.Event{{At: now, Kind: audit.SignInSucceeded, Subject: who.subject}},
 		}, nil
@@ -333,5 +335,23 @@ func TestASignInSeesTheUserWhole(t *testing.T) {
 		require.Equal(t, want.Name, behind.User.Name)
 		require.Equal(t, want.Email, behind.User.Email)
 		require.Equal(t, want.Phone, behind.Phone)
+	})
+}
+
+// A Redis that loses its last writes has forgotten that a code was used; the record has not (C3).
+func TestOneUseOfACodeOpensOneSession(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, store *sql.Store) {
+		open := func(use string) error {
+			return store.SignIn(t.Context(), account.Identity{Method: account.SMS, Identifier: alpha}, func(found login.Found) (login.Entry, error) {
+				decision := account.Match(account.Facts{Holder: found.Holder}, account.NewSubject)
+				return login.Entry{Decision: decision, Session: &session.Session{
+					SID: session.NewSID(), Subject: decision.Account.Subject, ClientID: "app", CodeUse: use,
+					Method: account.SMS, Identifier: alpha, AuthTime: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+				}}, nil
+			})
+		}
+		require.NoError(t, open("one"))
+		require.ErrorIs(t, open("one"), otp.ErrInvalidCode)
+		require.NoError(t, open("two"))
 	})
 }

@@ -42,8 +42,8 @@ JOIN accounts own ON own.user_id = u.id
 JOIN identities i ON i.method = 'sms' AND i.identifier = u.phone
 WHERE u.phone = $1 AND u.active FOR SHARE OF u`
 	openSession = `
-INSERT INTO sessions (sid, subject, client_id, method, identifier, scope, tier, device, address, auth_time, expires_at, revoked_at, revoked_reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, tier, device, address, auth_time, expires_at, revoked_at, revoked_reason)
+VALUES ($1, $2, $3, $14, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	recordEvent = `
 INSERT INTO audit_events (at, kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
@@ -119,7 +119,7 @@ func (s *server) signIn(ctx context.Context, in tokenRequest, device string) (pe
 	}
 	now := who.now.UnixMicro()
 	_, err = tx.ExecContext(ctx, openSession, who.sid, who.subject, in.ClientID, "sms", in.Username, scopes, "employee",
-		device, source, now, who.now.Add(accessLifetime).UnixMicro(), nil, "")
+		device, source, now, who.now.Add(accessLifetime).UnixMicro(), nil, "", who.sid)
 	if err != nil {
 		return who, err
 	}

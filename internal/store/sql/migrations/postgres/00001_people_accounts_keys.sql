@@ -43,6 +43,7 @@ CREATE TABLE sessions (
     sid            TEXT   PRIMARY KEY,
     subject        TEXT   NOT NULL REFERENCES accounts (subject),
     client_id      TEXT   NOT NULL,
+    code_use       TEXT   NOT NULL UNIQUE, -- a code works once, whatever the store of codes has lost
     method         TEXT   NOT NULL,
     identifier     TEXT   NOT NULL,
     scope          TEXT   NOT NULL,
