@@ -27,42 +27,41 @@ type tokenResponse struct {
 
 // token serves POST /oauth/token (RFC 6749 §3.2).
 func (h *Handler) token(c echo.Context) error {
-	p, err := parse(c)
+	p, app, grant, err := h.grantRequest(c)
 	if err != nil {
 		return err
 	}
-	grant, err := p.need("grant_type")
-	if err != nil {
-		return err
-	}
-	app, err := h.authenticate(c, p)
-	if err != nil {
-		return err
-	}
-	if grant[0] != passwordlessGrant {
-		return refuse(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type.")
+	if grant != passwordlessGrant {
+		return refuse(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type: want %s.", passwordlessGrant)
 	}
 	return h.signIn(c, p, app, client.Passwordless, "realm", "otp")
 }
 
 // legacy serves POST /oauth/ro (wire contract 5), for clients that have it switched on.
 func (h *Handler) legacy(c echo.Context) error {
-	p, err := parse(c)
+	p, app, grant, err := h.grantRequest(c)
 	if err != nil {
 		return err
+	}
+	if grant != "password" {
+		return refuse(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type: want password here.")
+	}
+	return h.signIn(c, p, app, client.LegacyRO, "connection", "password")
+}
+
+// grantRequest reads what every grant has: parameters, the client, who has authenticated, and the
+// grant type.
+func (h *Handler) grantRequest(c echo.Context) (params, *client.Client, string, error) {
+	p, err := parse(c)
+	if err != nil {
+		return params{}, nil, "", err
 	}
 	grant, err := p.need("grant_type")
 	if err != nil {
-		return err
+		return params{}, nil, "", err
 	}
 	app, err := h.authenticate(c, p)
-	if err != nil {
-		return err
-	}
-	if grant[0] != "password" {
-		return refuse(http.StatusBadRequest, "unsupported_grant_type", "grant_type must be password here.")
-	}
-	return h.signIn(c, p, app, client.LegacyRO, "connection", "password")
+	return p, app, grant[0], err
 }
 
 // signIn redeems a code; the two doors differ in the names of two parameters.
