@@ -16,6 +16,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/sms/twiliotest"
 	"github.com/latchkey-id/latchkey/internal/testservers"
 )
 
@@ -60,7 +61,8 @@ func newCounted(t *testing.T, number string) *counted {
 			"LATCHKEY_LISTEN=127.0.0.1:0", "LATCHKEY_ADMIN_LISTEN=127.0.0.1:0", "LATCHKEY_OPS_LISTEN=127.0.0.1:0",
 			"LATCHKEY_DATABASE_URL=" + x.postgres.address, "LATCHKEY_REDIS_URL=" + x.redis.address,
 			"LATCHKEY_REDIS_KEY_PREFIX=" + rand.Text() + ":", "LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
-			"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=AC", "LATCHKEY_SMS_TWILIO_API_KEY_SID=SK", "LATCHKEY_SMS_TWILIO_API_KEY_SECRET=x",
+			"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=" + twiliotest.AccountSID, "LATCHKEY_SMS_TWILIO_API_KEY_SID=" + twiliotest.APIKeySID,
+			"LATCHKEY_SMS_TWILIO_API_KEY_SECRET=" + twiliotest.APIKeySecret,
 			"LATCHKEY_SMS_TWILIO_FROM=Latchkey", "LATCHKEY_CLIENTS=app: {algorithm: ES256}",
 		}}
 	for _, args := range [][]string{{"migrate", "up"}, {"hr", "import", "-"}} {
