@@ -270,6 +270,15 @@ func (p *program) send(method, path, contentType string, body io.Reader, header 
 	return a, nil
 }
 
+// ready is the status of /readyz.
+func (p *program) ready() int {
+	p.t.Helper()
+	response, err := http.Get(p.ops + "/readyz")
+	require.NoError(p.t, err)
+	require.NoError(p.t, response.Body.Close())
+	return response.StatusCode
+}
+
 func (p *program) start(client, number string) answer {
 	p.t.Helper()
 	return p.post("/passwordless/start", map[string]string{"client_id": client, "connection": "sms", "phone_number": number})

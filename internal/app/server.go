@@ -145,7 +145,7 @@ func (s *server) waitForDatabase(ctx context.Context) error {
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			if context.Cause(ctx) == context.Canceled {
+			if errors.Is(context.Cause(ctx), context.Canceled) {
 				return err
 			}
 			return fmt.Errorf("the database did not come within %s: %w", databaseWait, err)

@@ -203,6 +203,8 @@ func newParser(c config.Config) phone.Parser {
 }
 
 func newLimits(c config.Config) otp.Limits {
+	// A code that was set to live for less than renewBelow must still be sent again as it is for
+	// a while, or each start would void the one before.
 	return otp.Limits{
 		Lifetime: c.Codes.Lifetime, RenewBelow: min(renewBelow, c.Codes.Lifetime/2), ResendGap: c.Codes.ResendGap,
 		GuessesPerSource: c.Codes.GuessesPerSource, Guesses: c.Codes.Guesses,

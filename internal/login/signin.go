@@ -106,7 +106,7 @@ func (s *Service) check(r *SignInRequest) (phone.Number, otp.Code, error) {
 }
 
 // notRedeemed records a wrong guess. Guesses that were not even compared are not recorded one by
-// one: the ten before them were, and nobody may fill the record at will.
+// one: those before them were, and no single number may fill the record.
 func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key, attempt otp.Attempt, err error) error {
 	switch {
 	case errors.Is(err, otp.ErrInvalidCode):
@@ -123,7 +123,8 @@ func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key,
 	return err
 }
 
-// admit finds who is behind the number, as of now, and opens the one session that this use of a code is good for.
+// admit finds who is behind the number, as of now, and opens the one session that this use of a
+// code is good for.
 func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, use string) (token.SignIn, error) {
 	var admitted token.SignIn
 	var refused error

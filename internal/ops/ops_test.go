@@ -129,7 +129,7 @@ func TestMetrics(t *testing.T) {
 	observe("/oauth/token", "POST", 200, 3*time.Millisecond)
 	observe("/oauth/token", "POST", 200, 2*time.Second)
 	observe("/oauth/token", "post", 403, time.Millisecond)
-	for _, invented := range []string{"HACK", "", "GET ", "TRACE", "CONNECT"} {
+	for _, invented := range []string{"BREW", "", "GET ", "TRACE", "CONNECT"} {
 		observe("(none)", invented, 404, time.Millisecond)
 	}
 	for _, known := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"} {
@@ -158,7 +158,7 @@ func TestMetrics(t *testing.T) {
 	} {
 		require.Contains(t, text, line)
 	}
-	require.NotContains(t, text, "HACK", "a caller makes no labels")
+	require.NotContains(t, text, "BREW", "a caller makes no labels")
 	waiting = 0
 	require.Contains(t, serve(t, h, http.MethodGet, "/metrics").Body.String(), "latchkey_sms_queue_length 0")
 	ops.NewMetrics(func() int { return 0 }) // twice in one process, as tests and dev need

@@ -14,11 +14,13 @@ import (
 // Challenges is an otp.Store. It is safe for concurrent use.
 //
 // A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
-// used it, r how often it was restored, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for
-// has a hash without n once somebody guesses at it. Beside it lies the resend gap: the time until
-// which no further text goes to the number, and the nonce of the start that began it. A text that
-// failed frees it; the same time in "asked" stands, since an answer that hung on the fate of a text
-// would tell which numbers cannot get any (U1).
+// used it, r how often it was restored, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong
+// guesses of a source. A number that was never asked for has a hash without n once somebody guesses
+// at it.
+//
+// Beside it lies the resend gap: the time until which no further text goes to the number, and the
+// nonce of the start that began it. A text that failed frees it; the same time in "asked" stands,
+// since an answer that hung on the fate of a text would tell which numbers cannot get any (U1).
 //
 // Each script may run twice for one call: a Cluster's client sends it again when the answer is
 // lost. The second run finds the nonce, or the attempt, of the first and answers the same.
