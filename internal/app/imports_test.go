@@ -20,7 +20,7 @@ const module = "github.com/latchkey-id/latchkey/"
 // it has to be thought of.
 var layers = map[string][]string{
 	"leaf":    {"internal/phone", "internal/tier", "internal/audit", "internal/client", "internal/outage", "internal/scope"},
-	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms"},
+	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms", "internal/statuslist"},
 	"usecase": {"internal/login"},
 	"adapter": {"internal/sms/twilio", "internal/sms/inbox", "internal/store/sql", "internal/store/redis"},
 	"edge":    {"internal/oauth", "internal/admin", "internal/ops", "internal/httpserver", "internal/devpage", "internal/devpage/sample"},
