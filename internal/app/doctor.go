@@ -100,7 +100,7 @@ func (cmd doctorCommand) print(w io.Writer, findings []finding) error {
 func (x *examination) database(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	store, err := openStore(x.config)
+	store, err := openStore(x.config, nil)
 	if err != nil {
 		x.say("database", failed, "%v", err)
 		return

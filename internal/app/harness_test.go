@@ -123,11 +123,17 @@ type program struct {
 
 func start(t *testing.T, environ []string, args ...string) *program {
 	t.Helper()
+	return startAt(t, time.Now, environ, args...)
+}
+
+// startAt starts a program on a machine with another clock.
+func startAt(t *testing.T, now func() time.Time, environ []string, args ...string) *program {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{t: t, cancel: cancel, exit: make(chan int, 1)}
 	go func() {
 		p.exit <- app.Run(ctx, args, app.Env{
-			Version: "test", Environ: environ, Stdin: strings.NewReader(""), Stdout: &p.stdout, Stderr: &p.stderr,
+			Version: "test", Environ: environ, Stdin: strings.NewReader(""), Stdout: &p.stdout, Stderr: &p.stderr, Now: now,
 		})
 	}()
 	t.Cleanup(func() {
@@ -156,13 +162,18 @@ var servingLine = regexp.MustCompile(`"msg":"serving".*"public":"([^"]+)".*"ops"
 // serve starts a replica over the stores and waits until it answers.
 func serve(t *testing.T, s stores, twilio string) *program {
 	t.Helper()
-	p := start(t, s.environ(twilio), "serve", "--config", settingsFile(t))
+	return start(t, s.environ(twilio), "serve", "--config", settingsFile(t)).awaitServing()
+}
+
+// awaitServing waits until a replica that has been started answers.
+func (p *program) awaitServing() *program {
+	p.t.Helper()
 	var found []string
-	require.Eventually(t, func() bool {
+	require.Eventually(p.t, func() bool {
 		found = servingLine.FindStringSubmatch(p.stderr.String())
 		return found != nil || len(p.exit) > 0
 	}, 30*time.Second, 5*time.Millisecond)
-	require.NotNil(t, found, "the server did not start")
+	require.NotNil(p.t, found, "the server did not start")
 	p.base, p.ops = "http://"+found[1], "http://"+found[2]
 	return p
 }

@@ -54,17 +54,13 @@ func (cmd hrImport) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd.File, err)
 	}
-	store, err := openStore(c)
-	if err != nil {
+	var report directory.Report
+	err = withRecord(ctx, c, func(store *sql.Store) (err error) {
+		report, err = directory.Reconcile(ctx, store, feed, directory.Options{
+			DryRun: cmd.DryRun, Strict: cmd.Strict, Confirmed: cmd.Yes, Actor: operator(),
+			Guard: directory.Guard{MaxLeaversPercent: c.HR.MaxLeaversPercent, Floor: c.HR.MaxLeaversFloor},
+		})
 		return err
-	}
-	defer func() { _ = store.Close() }()
-	if err := migrated(ctx, store); err != nil {
-		return err
-	}
-	report, err := directory.Reconcile(ctx, store, feed, directory.Options{
-		DryRun: cmd.DryRun, Strict: cmd.Strict, Confirmed: cmd.Yes, Actor: operator(),
-		Guard: directory.Guard{MaxLeaversPercent: c.HR.MaxLeaversPercent, Floor: c.HR.MaxLeaversFloor},
 	})
 	if err != nil && report.Refused == nil {
 		return err

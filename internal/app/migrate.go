@@ -85,7 +85,7 @@ func (w where) withStore(env Env, use func(store *sql.Store) error) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(c)
+	store, err := openStore(c, nil)
 	if err != nil {
 		return err
 	}

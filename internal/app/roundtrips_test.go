@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -39,6 +40,27 @@ func TestReturningPersonCostsFewRoundTrips(t *testing.T) {
 	})
 }
 
+// TestARefreshCostsTwoStatements counts those of a refresh, of its repeat, and of an introspection.
+func TestARefreshCostsTwoStatements(t *testing.T) {
+	const number = "+447700900142"
+	x := newCounted(t, number)
+	tokens := x.token(t, number, x.start(t, number))
+	refresh := func(token string) map[string]any {
+		return x.post(t, "/oauth/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"app"}, "refresh_token": {token}})
+	}
+	first, _ := tokens["refresh_token"].(string)
+	second, _ := refresh(first)["refresh_token"].(string)
+	x.redis.take()
+	x.postgres.take()
+	third := refresh(second)
+	x.expect(t, "refresh", nil, []string{"SELECT USERS", "UPDATE SESSIONS"}) // the session with its user
+	refresh(second)
+	x.expect(t, "repeat", nil, []string{"SELECT USERS"})
+	access, _ := third["access_token"].(string)
+	x.post(t, "/oauth/introspect", url.Values{"client_id": {"api"}, "client_secret": {"a secret of the api"}, "token": {access}})
+	x.expect(t, "introspection", nil, []string{"SELECT SESSIONS"})
+}
+
 // counted is a server whose stores are reached through taps.
 type counted struct {
 	server   *server
@@ -63,7 +85,8 @@ func newCounted(t *testing.T, number string) *counted {
 			"LATCHKEY_REDIS_KEY_PREFIX=" + rand.Text() + ":", "LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
 			"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=" + twiliotest.AccountSID, "LATCHKEY_SMS_TWILIO_API_KEY_SID=" + twiliotest.APIKeySID,
 			"LATCHKEY_SMS_TWILIO_API_KEY_SECRET=" + twiliotest.APIKeySecret,
-			"LATCHKEY_SMS_TWILIO_FROM=Latchkey", "LATCHKEY_CLIENTS=app: {algorithm: ES256}",
+			"LATCHKEY_SMS_TWILIO_FROM=Latchkey", "LATCHKEY_CLIENTS={app: {algorithm: ES256, audiences: [\"https://api.example.com\"]}, " +
+				"api: {secret: a secret of the api, audiences: [\"https://api.example.com\"]}}",
 		}}
 	for _, args := range [][]string{{"migrate", "up"}, {"hr", "import", "-"}} {
 		if code := Run(t.Context(), args, env); code != exitDone {
@@ -79,7 +102,7 @@ func newCounted(t *testing.T, number string) *counted {
 		t.Fatal(err)
 	}
 	t.Cleanup(at.close)
-	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,15 +131,16 @@ func (x *counted) start(t *testing.T, number string) (code string) {
 	return ""
 }
 
-func (x *counted) token(t *testing.T, number, code string) {
+func (x *counted) token(t *testing.T, number, code string) map[string]any {
 	t.Helper()
-	x.post(t, "/oauth/token", url.Values{
+	return x.post(t, "/oauth/token", url.Values{
 		"grant_type": {"http://auth0.com/oauth/grant-type/passwordless/otp"},
 		"client_id":  {"app"}, "realm": {"sms"}, "username": {number}, "otp": {code},
+		"scope": {"openid profile offline_access"}, "audience": {"https://api.example.com"},
 	})
 }
 
-func (x *counted) post(t *testing.T, path string, form url.Values) {
+func (x *counted) post(t *testing.T, path string, form url.Values) map[string]any {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(form.Encode()))
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -126,6 +150,11 @@ func (x *counted) post(t *testing.T, path string, form url.Values) {
 		body, _ := io.ReadAll(answer.Body)
 		t.Fatalf("%s: %d %s", path, answer.Code, body)
 	}
+	var members map[string]any
+	if err := json.Unmarshal(answer.Body.Bytes(), &members); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return members
 }
 
 // expect compares what has been seen since the last time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,17 +23,28 @@ type Env struct {
 	Environ        []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Now is the machine's clock; nil is the real one.
+	Now func() time.Time
+}
+
+func (e Env) now() func() time.Time {
+	if e.Now == nil {
+		return time.Now
+	}
+	return e.Now
 }
 
 // commands are the command line.
 type commands struct {
-	Dev     devCommand       `cmd:"" help:"Run everything embedded, with sample people, and texts shown in a browser."`
-	Serve   serveCommand     `cmd:"" help:"Run the server."`
-	Migrate migrateCommand   `cmd:"" help:"The database schema."`
-	HR      hrCommand        `cmd:"" name:"hr" help:"The people, as HR knows them."`
-	Config  configCommand    `cmd:"" help:"The settings."`
-	Doctor  doctorCommand    `cmd:"" help:"Check each thing that Latchkey depends on and say what is wrong."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	Dev      devCommand       `cmd:"" help:"Run everything embedded, with sample people, and texts shown in a browser."`
+	Serve    serveCommand     `cmd:"" help:"Run the server."`
+	Migrate  migrateCommand   `cmd:"" help:"The database schema."`
+	HR       hrCommand        `cmd:"" name:"hr" help:"The people, as HR knows them."`
+	Users    usersCommand     `cmd:"" help:"Who can sign in, and as what."`
+	Sessions sessionsCommand  `cmd:"" help:"Who is signed in."`
+	Config   configCommand    `cmd:"" help:"The settings."`
+	Doctor   doctorCommand    `cmd:"" help:"Check each thing that Latchkey depends on and say what is wrong."`
+	Version  kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // errReported means that the command has said itself what went wrong.

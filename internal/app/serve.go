@@ -31,7 +31,7 @@ func (cmd serveCommand) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	s, err := newServer(ctx, c, at, sender, log)
+	s, err := newServer(ctx, c, at, sender, log, env.now())
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func TestTheLegacyDoor(t *testing.T) {
 	request["password"] = right
 	got := p.form("/oauth/ro", request)
 	require.Equal(t, http.StatusOK, got.status, got.body)
-	require.Equal(t, "openid phone_number", got.text("scope"), "offline_access is not granted yet")
+	require.Equal(t, "openid offline_access phone_number", got.text("scope"), "offline_access is not granted yet")
 	require.Equal(t, employee, claims(t, got.text("id_token"))["phone_number"])
 	request["client_id"] = "app"
 	require.Equal(t, "unauthorized_client", p.post("/oauth/ro", request).text("error"))

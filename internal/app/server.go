@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -20,7 +21,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/ops"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/outage"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/store/redis"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
@@ -38,12 +41,15 @@ const (
 type server struct {
 	config  config.Config
 	log     *slog.Logger
+	now     func() time.Time
 	store   *sql.Store
 	redis   goredis.UniversalClient
 	queue   *sms.Queue
 	keys    *keyring.Ring
 	tiers   *tier.Table
 	ops     *ops.Handler
+	wake    *waker
+	board   *statuslist.Board
 	public  *httpserver.Server
 	private []*httpserver.Server
 	// closers end the stores, last.
@@ -52,8 +58,8 @@ type server struct {
 
 // newServer builds everything on the addresses taken, but answers nothing yet. On an error nothing
 // is left running.
-func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger) (_ *server, err error) {
-	s := &server{config: c, log: log}
+func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger, now func() time.Time) (_ *server, err error) {
+	s := &server{config: c, log: log, now: now, wake: newWaker()}
 	defer func() {
 		if err != nil {
 			at.close()
@@ -75,24 +81,53 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 	if err != nil {
 		return nil, err
 	}
-	if s.keys, err = keyring.Open(ctx, s.store, wrapper, algorithms(clients), time.Now()); err != nil {
+	if s.keys, err = keyring.Open(ctx, s.store, wrapper, algorithms(clients), now()); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
 	codes, err := otp.NewService(redis.NewChallenges(s.redis, c.Redis.KeyPrefix, newLimits(c)), secret)
 	if err != nil {
 		return nil, err
 	}
-	metrics := ops.NewMetrics(func() int { return s.queue.Len() })
+	refreshTokens, err := session.NewRefreshTokens(secret)
+	if err != nil {
+		return nil, err
+	}
+	tokens := token.NewMinter(c.Issuer, s.keys, now)
+	statusPlaces, err := s.openStatusLists(ctx, secret, tokens)
+	if err != nil {
+		return nil, err
+	}
+	metrics := ops.NewMetrics(func() int { return s.queue.Len() }, s.board.Age)
 	s.queue = sms.NewQueue(sender, sms.QueueOptions{
 		Size: c.SMS.QueueSize, Workers: c.SMS.Workers, OnResult: outcome(codes, metrics, log), Log: log,
 	})
 	service := &login.Service{
 		Clients: clients, Phone: newParser(c), Codes: codes, Store: s.store, Tiers: s.tiers,
-		Texts:  &texts{queue: s.queue, text: newText(c), now: time.Now},
-		Tokens: token.NewMinter(c.Issuer, s.keys, time.Now), Now: time.Now, Log: log,
+		Texts:  &texts{queue: s.queue, text: newText(c), now: now},
+		Tokens: tokens, RefreshTokens: refreshTokens, Places: statusPlaces, Limits: newSessionLimits(c), Now: now, Log: log,
 	}
-	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys}
+	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys, StatusLists: s.board}
 	return s, s.mount(at, handler, metrics)
+}
+
+// openStatusLists builds the lists as they are now, and returns where new sessions get their places:
+// nil while lists are off. Those that tokens out there name are served all the same.
+func (s *server) openStatusLists(ctx context.Context, secret []byte, tokens *token.Minter) (login.Places, error) {
+	s.board = statuslist.NewBoard(statuslist.Options{
+		Store: s.store, Keys: s.keys, Algorithm: keyring.RS256, BaseURI: tokens.StatusListURI(""),
+		TTL: s.config.StatusList.TTL, Open: s.config.StatusList.Enabled, Log: s.log, Now: s.now,
+	})
+	if err := s.board.Poll(ctx); err != nil {
+		return nil, fmt.Errorf("status lists: %w", err)
+	}
+	if !s.config.StatusList.Enabled {
+		return nil, nil
+	}
+	p, err := statuslist.NewPlaces(s.store, secret)
+	if err != nil {
+		return nil, err
+	}
+	return places{p}, nil
 }
 
 // newText is the wording of texts; phones bind codes to the issuer's host.
@@ -108,7 +143,7 @@ func newText(c config.Config) sms.Text {
 // to date, and opens Redis, which may come later.
 func (s *server) openStores(ctx context.Context) error {
 	var err error
-	if s.store, err = openStore(s.config); err != nil {
+	if s.store, err = openStore(s.config, s.wake.revoked); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = s.store.Close() })
@@ -243,7 +278,13 @@ func (s *server) run(ctx context.Context) error {
 			}
 		}()
 	}
-	go s.reloadKeys(ctx)
+	var background sync.WaitGroup
+	wakes := redis.NewWakes(s.redis, s.config.Redis.KeyPrefix)
+	background.Go(func() { s.reloadKeys(ctx) })
+	background.Go(func() { s.board.Run(ctx, s.wake.here) })
+	background.Go(func() { s.wake.run(ctx, wakes, s.log) })
+	background.Go(func() { wakes.Listen(ctx, s.wake.heard) })
+	background.Go(func() { s.sweep(ctx) })
 	<-ctx.Done()
 	s.log.Info("stopping")
 	s.ops.Drain()
@@ -256,6 +297,7 @@ func (s *server) run(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		failed = append(failed, cause)
 	}
+	background.Wait()
 	s.log.Info("stopped")
 	return errors.Join(failed...)
 }

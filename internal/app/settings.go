@@ -17,8 +17,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
 )
@@ -180,7 +182,7 @@ func newTiers(c config.Config) (*tier.Table, error) {
 			AccessTokenLifetime: t.AccessTokenLifetime, IDTokenLifetime: t.IDTokenLifetime,
 		}
 	}
-	return tier.NewTable(tiers)
+	return tier.NewTable(tiers, tier.MaxAccessTokenLifetime(c.StatusList.Enabled))
 }
 
 func newClients(c config.Config) *client.Registry {
@@ -211,10 +213,21 @@ func newLimits(c config.Config) otp.Limits {
 	}
 }
 
-func openStore(c config.Config) (*sql.Store, error) {
+// openStore opens the record; revoked, if it is not nil, hears of revocations.
+func openStore(c config.Config, revoked func()) (*sql.Store, error) {
 	return sql.Open(c.Database.URL.Reveal(), sql.Options{
-		MaxOpenConns: c.Database.MaxOpenConns, TransactionPooler: c.Database.Pooler == "transaction", Now: time.Now,
+		MaxOpenConns: c.Database.MaxOpenConns, TransactionPooler: c.Database.Pooler == "transaction", Revoked: revoked,
 	})
+}
+
+func newSessionLimits(c config.Config) login.Limits {
+	return login.Limits{
+		Rules: session.Rules{
+			Idle: c.Sessions.IdleLifetime, Absolute: c.Sessions.AbsoluteLifetime,
+			RepeatWindow: c.Sessions.RepeatWindow, LateRepeats: c.Sessions.LateRepeats,
+		},
+		RaiseWithin: c.Sessions.RaiseWithin, PerPerson: c.Sessions.PerPerson,
+	}
 }
 
 // algorithms are those of the clients, and RS256, which discovery always lists (wire contract 9).

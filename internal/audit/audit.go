@@ -15,12 +15,17 @@ const (
 	AccountCreated  Kind = "account.created"
 	AccountLinked   Kind = "account.linked"
 	IdentityMoved   Kind = "identity.moved"
+	SessionEnded    Kind = "session.ended"
+	RefreshRepeated Kind = "refresh.repeated"
 	UserEntered     Kind = "user.entered"
 	UserChanged     Kind = "user.changed"
 	UserLeft        Kind = "user.left"
 	FeedApplied     Kind = "feed.applied"
 	KeyCreated      Kind = "key.created"
 )
+
+// System is the actor of what nobody asked for.
+const System = "system"
 
 // Event is one entry. Empty fields are unknown or do not apply.
 type Event struct {

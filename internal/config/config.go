@@ -16,15 +16,18 @@ type Config struct {
 	Admin          Listener       `yaml:"admin"`
 	Ops            Listener       `yaml:"ops"`
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
-	// SecretKey is the master secret: 32 random bytes in base64 or hex. Codes, and the
-	// encryption of signing keys at rest, hang on keys derived from it.
+	// SecretKey is the master secret: 32 random bytes in base64 or hex. Codes, refresh
+	// tokens, and the encryption of signing keys at rest, hang on keys derived from it.
 	SecretKey Secret   `yaml:"secret_key"`
 	Database  Database `yaml:"database"`
 	Redis     Redis    `yaml:"redis"`
 	Phone     Phone    `yaml:"phone"`
 	Codes     Codes    `yaml:"codes"`
-	SMS       SMS      `yaml:"sms"`
-	HR        HR       `yaml:"hr"`
+	Sessions  Sessions `yaml:"sessions"`
+	// StatusList is how services that never call us hear of revoked tokens.
+	StatusList StatusList `yaml:"status_list"`
+	SMS        SMS        `yaml:"sms"`
+	HR         HR         `yaml:"hr"`
 	// Tiers are ordered: the first rule that matches wins.
 	Tiers   []Tier            `yaml:"tiers"`
 	Clients map[string]Client `yaml:"clients"`
@@ -75,6 +78,33 @@ type Codes struct {
 	ResendGap        time.Duration `yaml:"resend_gap"`
 	GuessesPerSource int           `yaml:"guesses_per_source"`
 	Guesses          int           `yaml:"guesses"`
+}
+
+// Sessions are what keeps people signed in.
+type Sessions struct {
+	// IdleLifetime ends a session that was not refreshed for so long, AbsoluteLifetime one whose
+	// sign-in is so long ago; 0 means no absolute end.
+	IdleLifetime     time.Duration `yaml:"idle_lifetime"`
+	AbsoluteLifetime time.Duration `yaml:"absolute_lifetime"`
+	// RepeatWindow is for how long a refresh may be repeated without being counted, LateRepeats how
+	// many generations running may not be asked for again later than that.
+	RepeatWindow time.Duration `yaml:"repeat_window"`
+	LateRepeats  int           `yaml:"late_repeats"`
+	// RaiseWithin is for how long after the sign-in a refresh may make a waiting person an employee.
+	RaiseWithin time.Duration `yaml:"raise_within"`
+	PerPerson   int           `yaml:"per_person"`
+	// SweepInterval and SweepBatch are how often how many sessions are looked at, to delete those
+	// that are over.
+	SweepInterval time.Duration `yaml:"sweep_interval"`
+	SweepBatch    int           `yaml:"sweep_batch"`
+}
+
+// StatusList is the token status list (draft-ietf-oauth-status-list).
+type StatusList struct {
+	// Enabled puts the status claim into access tokens.
+	Enabled bool `yaml:"enabled"`
+	// TTL is how long a list may be held before it is fetched again.
+	TTL time.Duration `yaml:"ttl"`
 }
 
 // SMS is how texts are sent.

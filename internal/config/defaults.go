@@ -17,10 +17,16 @@ func Defaults() Config {
 		Database: Database{MaxOpenConns: 20, Pooler: "none", AutoMigrate: true},
 		Redis:    Redis{KeyPrefix: "latchkey:"},
 		Codes:    Codes{Lifetime: 5 * time.Minute, ResendGap: 30 * time.Second, GuessesPerSource: 5, Guesses: 10},
-		SMS:      SMS{Brand: "Latchkey", QueueSize: 1000, Workers: 8, Twilio: Twilio{Timeout: 5 * time.Second}},
-		HR:       HR{MaxLeaversPercent: 10, MaxLeaversFloor: 5},
-		Tiers:    []Tier{defaultTier(tier.Employee), defaultTier(tier.Anonymous)},
-		Log:      Log{Level: "info", Format: "json"},
+		Sessions: Sessions{
+			IdleLifetime: 30 * 24 * time.Hour, AbsoluteLifetime: 90 * 24 * time.Hour, RepeatWindow: 30 * time.Second, LateRepeats: 3,
+			RaiseWithin: 7 * 24 * time.Hour, PerPerson: 20, SweepInterval: 10 * time.Second, SweepBatch: 5000,
+		},
+		StatusList: StatusList{Enabled: true, TTL: 15 * time.Second},
+
+		SMS:   SMS{Brand: "Latchkey", QueueSize: 1000, Workers: 8, Twilio: Twilio{Timeout: 5 * time.Second}},
+		HR:    HR{MaxLeaversPercent: 10, MaxLeaversFloor: 5},
+		Tiers: []Tier{defaultTier(tier.Employee), defaultTier(tier.Anonymous)},
+		Log:   Log{Level: "info", Format: "json"},
 
 		ShutdownTimeout: 30 * time.Second,
 	}

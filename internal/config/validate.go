@@ -45,6 +45,7 @@ func (c Config) check(mode Mode, r *report) {
 	v.secretKey()
 	v.stores()
 	v.codes()
+	v.sessions()
 	v.sms()
 	v.rest()
 	v.tiers()
@@ -64,6 +65,27 @@ func (v *validator) codes() {
 	between(v, path{"codes", "guesses"}, v.Codes.Guesses, 1, 10)
 	if v.Codes.GuessesPerSource > v.Codes.Guesses {
 		v.fail(path{"codes", "guesses_per_source"}, "more than codes.guesses, which counts all sources: want at most that many")
+	}
+}
+
+// maxSession is the longest that anybody stays signed in without a new code, unless they never have to.
+const maxSession = 366 * 24 * time.Hour
+
+func (v *validator) sessions() {
+	at := path{"sessions"}
+	between(v, at.key("idle_lifetime"), v.Sessions.IdleLifetime, time.Hour, maxSession)
+	if v.Sessions.AbsoluteLifetime != 0 {
+		between(v, at.key("absolute_lifetime"), v.Sessions.AbsoluteLifetime, time.Hour, 10*maxSession)
+	}
+	between(v, at.key("repeat_window"), v.Sessions.RepeatWindow, 0, 5*time.Minute)
+	between(v, at.key("late_repeats"), v.Sessions.LateRepeats, 1, 10)
+	between(v, at.key("raise_within"), v.Sessions.RaiseWithin, 0, 90*24*time.Hour)
+	between(v, at.key("per_person"), v.Sessions.PerPerson, 1, 1000)
+	between(v, at.key("sweep_interval"), v.Sessions.SweepInterval, time.Second, time.Hour)
+	between(v, at.key("sweep_batch"), v.Sessions.SweepBatch, 1, 100_000)
+	between(v, path{"status_list", "ttl"}, v.StatusList.TTL, time.Second, time.Minute) // J9
+	if ttl := v.StatusList.TTL; ttl >= time.Second && ttl <= time.Minute && ttl%time.Second != 0 {
+		v.fail(path{"status_list", "ttl"}, "want whole seconds")
 	}
 }
 

@@ -39,7 +39,7 @@ func (v *validator) tiers() {
 			v.fail(at.index(i).key("name"), "want one word without spaces, quotes or backslashes")
 		}
 	}
-	if _, err := tier.NewTable(table); err != nil {
+	if _, err := tier.NewTable(table, tier.MaxAccessTokenLifetime(v.StatusList.Enabled)); err != nil {
 		v.tierMistakes(err)
 	}
 }

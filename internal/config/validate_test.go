@@ -211,7 +211,16 @@ func TestTiers(t *testing.T) {
 		{"never reached", with(employee, Tier{Name: "late", When: map[string][]string{"title": {"x"}}}, anonymous),
 			[]string{"tiers: the last rule", `tiers[1]: the rule of "late" is never reached`}},
 		{"unknown attribute", with(Tier{Name: "a", When: map[string][]string{"shoe": {"44"}}}, employee, anonymous), []string{`tiers[0]: unknown attribute "shoe"`}},
-		{"token lives too long", with(Tier{Name: tier.Employee, AccessTokenLifetime: 2 * time.Hour}, anonymous), []string{"tiers[0]: access_token_lifetime of employee is 2h"}},
+		{"tokens live long, by the status list", with(Tier{Name: tier.Employee, AccessTokenLifetime: 24 * time.Hour}, anonymous), nil},
+		{"token lives too long", with(Tier{Name: tier.Employee, AccessTokenLifetime: 24*time.Hour + 1}, anonymous), []string{"tiers[0]: access_token_lifetime of employee is 24h0m0.000000001s: want 1m to 24h"}},
+		{"tokens live an hour without the status list", func(c *Config) {
+			c.StatusList.Enabled = false
+			c.Tiers = []Tier{{Name: tier.Employee, AccessTokenLifetime: time.Hour}, anonymous}
+		}, nil},
+		{"tokens live longer without the status list", func(c *Config) {
+			c.StatusList.Enabled = false
+			c.Tiers = []Tier{{Name: tier.Employee, AccessTokenLifetime: time.Hour + 1}, {Name: tier.Anonymous, AccessTokenLifetime: 2 * time.Hour}}
+		}, []string{"tiers[0]: access_token_lifetime of employee is 1h0m0.000000001s: want 1m to 1h", "tiers[1]: access_token_lifetime of anonymous is 2h"}},
 		{"no name", with(Tier{}, employee, anonymous), []string{"tiers[0]: name is missing"}},
 		{"name with a space", with(Tier{Name: "a b", When: map[string][]string{"title": {"x"}}}, employee, anonymous), []string{"tiers[0].name: want one word"}},
 		{"words", with(Tier{Name: tier.Employee, Scopes: []string{"open id", "a", "a"}, Permissions: []string{`"x"`, "", "é"}}, anonymous), []string{

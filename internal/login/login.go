@@ -33,6 +33,11 @@ var (
 	ErrScope = errors.New("login: the token lacks a scope")
 	// ErrSessionEnded means a token whose session is over or revoked.
 	ErrSessionEnded = errors.New("login: the session has ended")
+	// ErrRefreshToken means a refresh token that is unknown, expired, revoked, replayed or another
+	// client's: telling these apart would help nobody but a thief.
+	ErrRefreshToken = errors.New("login: invalid refresh token")
+	// ErrUserGone means a refresh token of a person whom HR deactivated.
+	ErrUserGone = errors.New("login: the person has left")
 	// ErrBusy means that no more texts can be queued just now.
 	ErrBusy = errors.New("login: too many texts are waiting")
 )
@@ -43,14 +48,29 @@ type Store interface {
 	// writes the Entry whole: account, identity, session and events. It calls decide again if
 	// somebody else signed in or changed in between. An error of decide is returned as it is,
 	// with nothing written. A Session whose CodeUse has one already is otp.ErrInvalidCode:
-	// the store of codes has forgotten that the code was used.
+	// the store of codes has forgotten that the code was used. ErrPlaceTaken says so of its Place.
 	SignIn(ctx context.Context, id account.Identity, decide func(Found) (Entry, error)) error
 	// Record writes an event that changes nothing else.
 	Record(ctx context.Context, event audit.Event) error
-	// Person returns who is behind a session; ErrSessionEnded if it is over at now, revoked
-	// or unknown.
-	Person(ctx context.Context, sid string, now time.Time) (Person, error)
+	// Person returns who is behind a session; ErrSessionEnded if it is over, revoked or unknown.
+	Person(ctx context.Context, sid string) (Person, error)
+	// Live reports whether a session is neither over nor revoked.
+	Live(ctx context.Context, sid string) (bool, error)
+	// Standing returns a session, also one that has ended, with who is behind it as of now;
+	// ErrSessionEnded if it is unknown.
+	Standing(ctx context.Context, sid string) (Standing, error)
+	// Advance writes what a use makes of a session, with its events, unless its family is not as
+	// in before any more, or it was revoked: then it writes nothing and returns false. ErrPlaceTaken
+	// says so of a Place that after has and before had not.
+	Advance(ctx context.Context, before, after session.Session, events []audit.Event) (bool, error)
+	// EndSessions revokes the live sessions that filter selects, at most limit of them, and
+	// returns them.
+	EndSessions(ctx context.Context, filter session.Filter, how session.Ending, limit int) ([]session.Listed, error)
 }
+
+// ErrPlaceTaken means a Place that another session has: the record has lost its last writes, and
+// with them whose it was.
+var ErrPlaceTaken = errors.New("login: the place in the status list is taken")
 
 // Found is what the record knows of a verified identity.
 type Found struct {
@@ -60,14 +80,31 @@ type Found struct {
 	UserAccount *account.Account
 	// Holder is the account that the identity belongs to, if there is one.
 	Holder *account.Account
+	// Now is the record's clock: replicas whose own clocks differ agree on it.
+	Now time.Time
 }
 
-// Entry is what a sign-in writes. Without a Session the sign-in was refused, and only the events
-// are written.
+// Entry is what a sign-in writes. Without a Session none is opened, as when the sign-in was
+// refused, or when a refresh only links the account.
 type Entry struct {
 	Decision account.Decision
 	Session  *session.Session
-	Events   []audit.Event
+	// KeepSessions is how many live sessions the account may have with it; the oldest beyond end. 0
+	// is any number.
+	KeepSessions int
+	Events       []audit.Event
+}
+
+// Standing is a session and who is behind it.
+type Standing struct {
+	Session session.Session
+	// UserID is the User whom the account is linked to, User that User while active.
+	UserID string
+	User   *directory.User
+	// Entered is, for an account without a User, how many active Users have the number by now.
+	Entered int
+	// Now is the record's clock.
+	Now time.Time
 }
 
 // Person is who is behind a session, as the directory knows them now.
@@ -85,15 +122,37 @@ type Texter interface {
 	Text(to phone.Number, code otp.Code, left time.Duration, id otp.TextID) error
 }
 
-// Service signs people in. It is safe for concurrent use.
+// Places hands out places in token status lists.
+type Places interface {
+	// Take returns a place that no other session has or will have.
+	Take(ctx context.Context) (session.Place, error)
+	// Discard drops what was reserved: some of it is taken.
+	Discard()
+}
+
+// Service signs people in and keeps them signed in. It is safe for concurrent use.
 type Service struct {
-	Clients *client.Registry
-	Phone   phone.Parser
-	Codes   *otp.Service
-	Texts   Texter
-	Store   Store
-	Tiers   *tier.Table
-	Tokens  *token.Minter
-	Now     func() time.Time
-	Log     *slog.Logger
+	Clients       *client.Registry
+	Phone         phone.Parser
+	Codes         *otp.Service
+	Texts         Texter
+	Store         Store
+	Tiers         *tier.Table
+	Tokens        *token.Minter
+	RefreshTokens *session.RefreshTokens
+	// Places is nil while token status lists are off.
+	Places Places
+	Limits Limits
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Limits are those of sessions.
+type Limits struct {
+	session.Rules
+	// RaiseWithin is for how long after the number was proven a refresh may make a waiting person
+	// an employee (P3): later the number may be somebody else's.
+	RaiseWithin time.Duration
+	// PerPerson is how many live sessions an account has at most.
+	PerPerson int
 }

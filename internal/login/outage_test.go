@@ -15,7 +15,6 @@ import (
 
 // A person whose code was right and who got no tokens can type the same code again.
 func TestAnOutageGivesTheCodeBack(t *testing.T) {
-	fails := func() error { return errOut }
 	for name, order := range map[string]func(f *faulty){
 		"nothing written":          func(f *faulty) { f.before = fails },
 		"written, the answer lost": func(f *faulty) { f.after = fails },

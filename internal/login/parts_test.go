@@ -6,27 +6,26 @@ import (
 	stdsql "database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-id/latchkey/internal/account"
-	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
-	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store/redis"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
@@ -42,6 +41,12 @@ const (
 	home otp.Source = "192.0.2.1"
 )
 
+// limits are the defaults of the settings.
+var limits = login.Limits{
+	Rules:       session.Rules{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour, RepeatWindow: 30 * time.Second, LateRepeats: 3},
+	RaiseWithin: 7 * 24 * time.Hour, PerPerson: 5,
+}
+
 // parts is a Service over real parts: the embedded stores and a real ring.
 type parts struct {
 	*login.Service
@@ -53,16 +58,35 @@ type parts struct {
 	log   *bytes.Buffer
 }
 
+// emptyRecord is a database without anybody in it. To make one takes longer than most tests do.
+var emptyRecord = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "login-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }() // of no use to anybody, but in nobody's way either
+	file := filepath.Join(folder, "empty.db")
+	store, err := sql.Open("sqlite:"+file, sql.Options{MaxOpenConns: 1})
+	if err != nil {
+		return nil, err
+	}
+	_, err = store.Migrate(context.Background())
+	if err = errors.Join(err, store.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
 func newParts(t *testing.T) *parts {
 	t.Helper()
 	p := &parts{clock: otptest.NewClock(), texts: &inbox{}, log: &bytes.Buffer{}}
 	file := filepath.Join(t.TempDir(), "login.db")
-	var err error
+	migrated, err := emptyRecord()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, migrated, 0o600))
 	p.hr, err = sql.Open("sqlite:"+file, sql.Options{MaxOpenConns: 4, Now: p.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.hr.Close()) })
-	_, err = p.hr.Migrate(t.Context())
-	require.NoError(t, err)
 	p.raw, err = stdsql.Open("sqlite", file)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.raw.Close()) })
@@ -77,13 +101,7 @@ func newParts(t *testing.T) *parts {
 	t.Cleanup(stop)
 	codes, err := otp.NewService(redis.NewChallenges(engine, "t:", otptest.Limits).WithClock(p.clock.Now), secret)
 	require.NoError(t, err)
-	tiers, err := tier.NewTable([]tier.Tier{
-		{Name: tier.Anonymous, Scopes: []string{"openid", "phone"}, AccessTokenLifetime: 5 * time.Minute},
-		{Name: "manager", Scopes: []string{"openid", "profile", "email", "phone", "offline_access", "approve"},
-			Permissions: []string{"shifts:approve"}, When: map[string][]string{"title": {"Manager"}}},
-		{Name: tier.Employee, Scopes: []string{"openid", "profile", "email", "phone", "offline_access"},
-			Permissions: []string{"shifts:read"}},
-	})
+	refreshTokens, err := session.NewRefreshTokens(secret)
 	require.NoError(t, err)
 	p.Service = &login.Service{
 		Clients: client.NewRegistry([]client.Client{
@@ -95,11 +113,29 @@ func newParts(t *testing.T) *parts {
 			{ID: "none", Algorithm: keyring.ES256},
 			{ID: "keyless", Algorithm: keyring.RS256, Grants: []client.Grant{client.Passwordless}},
 		}, false),
-		Phone: phone.Parser{Region: "GB", AllowFictional: true}, Codes: codes, Texts: p.texts, Store: p.store, Tiers: tiers,
-		Tokens: token.NewMinter(issuer, ring, p.clock.Now), Now: p.clock.Now,
+		Phone: phone.Parser{Region: "GB", AllowFictional: true}, Codes: codes, Texts: p.texts, Store: p.store, Tiers: tiers(t, nil),
+		Tokens: token.NewMinter(issuer, ring, p.clock.Now), RefreshTokens: refreshTokens, Limits: limits, Now: p.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 	}
 	return p
+}
+
+// tiers are those of these tests, in the order anonymous, manager, employee, as change leaves them.
+func tiers(t *testing.T, change func(anonymous, manager, employee *tier.Tier)) *tier.Table {
+	t.Helper()
+	all := []tier.Tier{
+		{Name: tier.Anonymous, Scopes: []string{"openid", "phone"}, AccessTokenLifetime: 5 * time.Minute},
+		{Name: "manager", Scopes: []string{"openid", "profile", "email", "phone", "offline_access", "approve"},
+			Permissions: []string{"shifts:approve"}, When: map[string][]string{"title": {"Manager"}}},
+		{Name: tier.Employee, Scopes: []string{"openid", "profile", "email", "phone", "offline_access"},
+			Permissions: []string{"shifts:read"}},
+	}
+	if change != nil {
+		change(&all[0], &all[1], &all[2])
+	}
+	table, err := tier.NewTable(all, time.Hour)
+	require.NoError(t, err)
+	return table
 }
 
 // inbox is a login.Texter that keeps what it takes.
@@ -132,40 +168,6 @@ func (i *inbox) last(t *testing.T, to string) string {
 	newest := i.texts[len(i.texts)-1]
 	require.Equal(t, to, newest.to.E164())
 	return string(newest.code)
-}
-
-// faulty is the record with outages that a test orders.
-type faulty struct {
-	login.Store
-	// before and after make SignIn fail before anything is written, or once all is.
-	before, after func() error
-	record        error
-	decided       atomic.Int32
-}
-
-var errOut = outage.Wrap("database", stdsql.ErrConnDone)
-
-func (f *faulty) SignIn(ctx context.Context, id account.Identity, decide func(login.Found) (login.Entry, error)) error {
-	if f.before != nil {
-		if err := f.before(); err != nil {
-			return err
-		}
-	}
-	err := f.Store.SignIn(ctx, id, func(found login.Found) (login.Entry, error) {
-		f.decided.Add(1)
-		return decide(found)
-	})
-	if err == nil && f.after != nil {
-		return f.after()
-	}
-	return err
-}
-
-func (f *faulty) Record(ctx context.Context, event audit.Event) error {
-	if f.record != nil {
-		return f.record
-	}
-	return f.Store.Record(ctx, event)
 }
 
 func (p *parts) client(t *testing.T, id string) *client.Client {
@@ -221,9 +223,14 @@ type event struct{ kind, actor, subject, userID, client, sid, source, phone, rea
 // events are the audit log of sign-ins, oldest first.
 func (p *parts) events(t *testing.T) []event {
 	t.Helper()
+	return p.audit(t, "kind LIKE 'signin.%' OR kind LIKE 'account.%' OR kind LIKE 'identity.%'")
+}
+
+func (p *parts) audit(t *testing.T, where string) []event {
+	t.Helper()
 	rows, err := p.raw.QueryContext(t.Context(), `
 SELECT kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail FROM audit_events
-WHERE kind LIKE 'signin.%' OR kind LIKE 'account.%' OR kind LIKE 'identity.%' ORDER BY id`)
+WHERE `+where+" ORDER BY id") //nolint:gosec // words of ours
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
 	var all []event

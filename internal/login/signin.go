@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/account"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
@@ -40,15 +41,19 @@ type SignInRequest struct {
 	Device  string
 }
 
-// Tokens is the answer to a sign-in.
+// Tokens is the answer to a sign-in or a refresh.
 type Tokens struct {
 	token.Minted
-	Scope scope.Set
+	// Refresh is empty unless offline_access was granted.
+	Refresh session.RefreshToken
+	Scope   scope.Set
 	// The rest is for the log; clients read it in the tokens. Phone is set with an error too,
 	// once it is known.
 	Tier      string
 	SessionID string
 	Phone     phone.Number
+	// Repeated says that the same refresh token came before.
+	Repeated bool
 }
 
 // SignIn redeems a code for tokens. What is wrong with the request itself is found before the code
@@ -79,9 +84,13 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		s.restore(ctx, key, redeemed.Attempt)
 		return Tokens{Phone: number}, fmt.Errorf("mint tokens: %w", err)
 	}
-	return Tokens{
+	tokens := Tokens{
 		Minted: minted, Scope: admitted.Scope, Tier: admitted.Tier.Name, SessionID: admitted.SessionID, Phone: number,
-	}, nil
+	}
+	if admitted.Scope.Has(scope.OfflineAccess) {
+		tokens.Refresh = s.RefreshTokens.Token(admitted.SessionID, 0)
+	}
+	return tokens, nil
 }
 
 // check refuses what no code could make good, and fills in what the request left out.
@@ -91,7 +100,7 @@ func (s *Service) check(r *SignInRequest) (phone.Number, otp.Code, error) {
 		return phone.Number{}, "", ErrGrant
 	case r.Realm != SMS:
 		return phone.Number{}, "", ErrConnection
-	case r.Audience != "" && r.Audience != s.Tokens.UserInfoAudience() && !slices.Contains(r.Client.Audiences, r.Audience):
+	case !s.mayAsk(r.Client, r.Audience):
 		return phone.Number{}, "", ErrAudience
 	}
 	if r.Scope == nil {
@@ -103,6 +112,11 @@ func (s *Service) check(r *SignInRequest) (phone.Number, otp.Code, error) {
 	}
 	code, err := otp.ParseCode(r.Code)
 	return number, code, err
+}
+
+// mayAsk reports whether the client may ask for tokens for audience; empty is for none in particular.
+func (s *Service) mayAsk(c *client.Client, audience string) bool {
+	return audience == "" || audience == s.Tokens.UserInfoAudience() || slices.Contains(c.Audiences, audience)
 }
 
 // notRedeemed records a wrong guess. Guesses that were not even compared are not recorded one by
@@ -123,29 +137,55 @@ func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key,
 	return err
 }
 
+// maxPlaces bounds how often a place that turns out to be taken is replaced.
+const maxPlaces = 3
+
 // admit finds who is behind the number, as of now, and opens the one session that this use of a
 // code is good for.
 func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, use string) (token.SignIn, error) {
 	var admitted token.SignIn
 	var refused error
 	identity := account.Identity{Method: account.SMS, Identifier: number.E164()}
-	err := s.Store.SignIn(ctx, identity, func(found Found) (Entry, error) {
-		var entry Entry
-		admitted, entry, refused = s.decide(r, number, found)
-		if entry.Session != nil {
-			entry.Session.CodeUse = use
+	for attempt := 1; ; attempt++ {
+		place, err := s.place(ctx)
+		if err != nil {
+			return token.SignIn{}, fmt.Errorf("sign in: %w", err)
 		}
-		return entry, nil
-	})
-	if err != nil {
-		return token.SignIn{}, fmt.Errorf("sign in: %w", err)
+		err = s.Store.SignIn(ctx, identity, func(found Found) (Entry, error) {
+			var entry Entry
+			admitted, entry, refused = s.decide(r, number, found)
+			if entry.Session != nil {
+				entry.Session.CodeUse, entry.Session.Place = use, place
+				admitted.StatusList, admitted.StatusIndex = place.List, place.Index
+			}
+			return entry, nil
+		})
+		switch {
+		case errors.Is(err, ErrPlaceTaken) && attempt < maxPlaces:
+			s.Places.Discard()
+		case err != nil:
+			return token.SignIn{}, fmt.Errorf("sign in: %w", err)
+		default:
+			return admitted, refused
+		}
 	}
-	return admitted, refused
+}
+
+// place returns where the status of a new session's tokens will stand; nowhere while lists are off.
+func (s *Service) place(ctx context.Context) (session.Place, error) {
+	if s.Places == nil {
+		return session.Place{}, nil
+	}
+	place, err := s.Places.Take(ctx)
+	if err != nil {
+		return session.Place{}, fmt.Errorf("take a place in a status list: %w", err)
+	}
+	return place, nil
 }
 
 // decide is pure but for the clock and new ids: facts in, what to write and what to sign out.
 func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (token.SignIn, Entry, error) {
-	now := s.Now()
+	now := found.Now
 	profile := token.Profile{Phone: number}
 	level := s.Tiers.Anonymous()
 	facts := account.Facts{Holder: found.Holder}
@@ -153,7 +193,7 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 		user := found.Users[0]
 		facts.UserID, facts.UserAccount = user.ID, found.UserAccount
 		level = s.Tiers.Resolve(user)
-		profile.Name, profile.Email, profile.UpdatedAt = user.Name, user.Email, user.UpdatedAt
+		profile = profileOf(number, &user)
 	}
 	event := s.event(audit.SignInRefused, r, number)
 	event.At, event.UserID, event.Detail = now, facts.UserID, map[string]any{"tier": level.Name}
@@ -162,22 +202,40 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 		return token.SignIn{}, Entry{Events: []audit.Event{event}}, ErrTier
 	}
 	decision := account.Match(facts, account.NewSubject)
-	granted := s.grantable(r, level)
 	opened := session.Session{
 		SID: session.NewSID(), Subject: decision.Account.Subject, ClientID: r.Client.ID,
-		Method: account.SMS, Identifier: number.E164(), Scope: granted, Tier: level.Name,
-		Device: session.DeviceName(r.Device), Address: r.Address,
-		AuthTime: now, ExpiresAt: now.Add(level.AccessTokenLifetime),
+		Method: account.SMS, Identifier: number.E164(), Scope: grantable(r.Scope, r.Client, level), Audience: r.Audience,
+		Tier: level.Name, Device: session.DeviceName(r.Device), Address: r.Address, LastAddress: r.Address,
+		AuthTime: now, LastUsedAt: now, Family: session.Family{RotatedAt: now},
 	}
+	opened.ExpiresAt = s.Limits.ExpiresAt(opened, now, level.AccessTokenLifetime)
 	event.Kind, event.Actor = audit.SignInSucceeded, opened.Subject
 	event.Subject, event.SID = opened.Subject, opened.SID
 	if len(found.Users) > 1 {
 		event.Reason = "number_shared"
 	}
+	return about(opened, r.Client, level, now, profile), Entry{
+		Decision: decision, Session: &opened, KeepSessions: s.Limits.PerPerson,
+		Events: append(changes(decision, found.Holder, event), event),
+	}, nil
+}
+
+// about is what the tokens of a session say that is used at now.
+func about(of session.Session, c *client.Client, level tier.Tier, now time.Time, profile token.Profile) token.SignIn {
 	return token.SignIn{
-		Subject: opened.Subject, SessionID: opened.SID, ClientID: r.Client.ID, Algorithm: r.Client.Algorithm,
-		Audience: r.Audience, Scope: granted, Tier: level, AuthTime: now, Method: account.SMS, Profile: profile,
-	}, Entry{Decision: decision, Session: &opened, Events: append(changes(decision, found.Holder, event), event)}, nil
+		Subject: of.Subject, SessionID: of.SID, ClientID: of.ClientID, Algorithm: c.Algorithm, Audience: of.Audience,
+		Scope: of.Scope, IdentityToken: of.Scope.Has(scope.OpenID), Tier: level, AuthTime: of.AuthTime, IssuedAt: now,
+		Method: of.Method, Profile: profile, StatusList: of.Place.List, StatusIndex: of.Place.Index,
+	}
+}
+
+// profileOf is what HR says of a person; user is nil for an anonymous one.
+func profileOf(number phone.Number, user *directory.User) token.Profile {
+	profile := token.Profile{Phone: number}
+	if user != nil {
+		profile.Name, profile.Email, profile.UpdatedAt = user.Name, user.Email, user.UpdatedAt
+	}
+	return profile
 }
 
 // changes are the events of what a decision does to accounts. holder had the identity before.
@@ -199,12 +257,11 @@ func changes(d account.Decision, holder *account.Account, base audit.Event) []au
 	return events
 }
 
-// grantable is asked ∩ client ∩ tier (O7). Sign-ins are not renewed yet, so nobody is promised
-// offline_access.
-func (s *Service) grantable(r SignInRequest, level tier.Tier) scope.Set {
-	granted := r.Scope.Within(level.Scopes).Without(scope.OfflineAccess)
-	if len(r.Client.Scopes) > 0 {
-		granted = granted.Within(r.Client.Scopes)
+// grantable is asked ∩ client ∩ tier (O7).
+func grantable(asked scope.Set, c *client.Client, level tier.Tier) scope.Set {
+	granted := asked.Within(level.Scopes)
+	if len(c.Scopes) > 0 {
+		granted = granted.Within(c.Scopes)
 	}
 	return granted
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
+	"github.com/latchkey-id/latchkey/internal/session"
 )
 
 func TestSignInFindsTheTier(t *testing.T) {
@@ -25,9 +26,9 @@ func TestSignInFindsTheTier(t *testing.T) {
 		reason      string
 	}{
 		"employee": {func(t *testing.T, p *parts) { p.staff(t, person(t, "1", alice, "Clerk")) },
-			"employee", "openid profile email phone", 15 * time.Minute, true, ""},
+			"employee", "openid profile email phone offline_access", 15 * time.Minute, true, ""},
 		"manager": {func(t *testing.T, p *parts) { p.staff(t, person(t, "1", alice, "manager")) },
-			"manager", "openid profile email phone approve", 15 * time.Minute, true, ""},
+			"manager", "openid profile email phone offline_access approve", 15 * time.Minute, true, ""},
 		"stranger": {func(*testing.T, *parts) {}, "anonymous", "openid phone", 5 * time.Minute, false, ""},
 		"leaver": {func(t *testing.T, p *parts) {
 			p.staff(t, person(t, "1", alice, "Manager"), person(t, "2", bob, ""))
@@ -82,9 +83,9 @@ func TestScopes(t *testing.T) {
 		"an empty set":             {"app", "", "", false},
 		"as asked":                 {"app", "email openid", "email openid", false},
 		"more than the tier":       {"app", "openid admin:all", "openid", false},
-		"offline_access":           {"app", "openid offline_access", "openid", false},
-		"offline_access alone":     {"app", "offline_access", "", false},
-		"only what the client may": {"narrow", "openid profile approve", "openid approve", false},
+		"offline_access":           {"app", "openid offline_access", "openid offline_access", false},
+		"offline_access alone":     {"app", "offline_access", "offline_access", false},
+		"only what the client may": {"narrow", "openid profile offline_access approve", "openid approve", false},
 		"none, narrowed":           {"narrow", "", "openid", true},
 		"another case":             {"app", "OpenID", "", false},
 	} {
@@ -100,6 +101,7 @@ func TestScopes(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.want, tokens.Scope.String())
 			require.Equal(t, strings.Contains(tc.want, "openid"), tokens.ID != "")
+			require.Equal(t, strings.Contains(tc.want, "offline_access"), tokens.Refresh != "")
 			said, _ := claims(t, tokens.Access)["scope"].(string)
 			require.Equal(t, tc.want, said)
 			var kept string
@@ -272,19 +274,19 @@ func TestTheSessionThatIsKept(t *testing.T) {
 	r.Device = "Zoë's\x00 phone\u202e" + strings.Repeat("!", 500)
 	tokens, err := p.SignIn(t.Context(), r)
 	require.NoError(t, err)
-	var subject, app, method, identifier, level, device, source string
-	var authTime, expiresAt int64
-	require.NoError(t, p.raw.QueryRow(`SELECT subject, client_id, method, identifier, tier, device, address, auth_time, expires_at
-FROM sessions WHERE sid = ?`, tokens.SessionID).Scan(&subject, &app, &method, &identifier, &level, &device, &source, &authTime, &expiresAt))
-	require.Equal(t, claims(t, tokens.Access)["sub"], subject)
-	require.Equal(t, []string{"app", "sms", alice, "employee", "192.0.2.1"}, []string{app, method, identifier, level, source})
-	require.True(t, strings.HasPrefix(device, "Zoë's phone!"), device)
-	require.Len(t, []rune(device), 120)
-	require.Equal(t, p.clock.Now().UnixMicro(), authTime)
-	require.Equal(t, p.clock.Now().Add(15*time.Minute).UnixMicro(), expiresAt)
+	kept, now := p.session(t, tokens.SessionID), p.clock.Now().UTC()
+	require.True(t, strings.HasPrefix(kept.Device, "Zoë's phone!"), kept.Device)
+	require.Len(t, []rune(kept.Device), 120)
+	require.NotEmpty(t, kept.CodeUse)
+	require.Equal(t, session.Session{
+		SID: tokens.SessionID, Subject: claims(t, tokens.Access)["sub"].(string), ClientID: "app", CodeUse: kept.CodeUse,
+		Method: "sms", Identifier: alice, Scope: tokens.Scope, Tier: "employee", Device: kept.Device,
+		Address: "192.0.2.1", LastAddress: "192.0.2.1", AuthTime: now, LastUsedAt: now, ExpiresAt: now.Add(limits.Idle),
+		Family: session.Family{RotatedAt: now},
+	}, kept)
 
 	var proves string
 	require.NoError(t, p.raw.QueryRow("SELECT subject FROM identities WHERE method = 'sms' AND identifier = ?", alice).Scan(&proves))
-	require.Equal(t, subject, proves)
+	require.Equal(t, kept.Subject, proves)
 	require.Equal(t, 1, p.count(t, "identities"))
 }

@@ -24,13 +24,9 @@ func (s *Service) UserInfo(ctx context.Context, accessToken string) (UserInfo, e
 	if !granted.Has(scope.OpenID) {
 		return UserInfo{}, ErrScope
 	}
-	person, err := s.Store.Person(ctx, claims.SessionID, s.Now())
+	person, err := s.Store.Person(ctx, claims.SessionID)
 	if err != nil {
 		return UserInfo{}, err
 	}
-	profile := token.Profile{Phone: person.Phone}
-	if person.User != nil {
-		profile.Name, profile.Email, profile.UpdatedAt = person.User.Name, person.User.Email, person.User.UpdatedAt
-	}
-	return UserInfo{Subject: claims.Subject, PersonClaims: profile.Claims(granted)}, nil
+	return UserInfo{Subject: claims.Subject, PersonClaims: profileOf(person.Phone, person.User).Claims(granted)}, nil
 }

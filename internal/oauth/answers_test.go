@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-id/latchkey/internal/login"
 )
 
 func TestAnswersOfTheRouter(t *testing.T) {
@@ -38,6 +40,17 @@ func TestAnswersOfTheRouter(t *testing.T) {
 		{"TRACE", tokenPath, 405, "method_not_allowed"},
 		{"BREW", tokenPath, 405, "method_not_allowed"},
 		{"GET", legacyPath, 405, "method_not_allowed"},
+		{"GET", revokePath, 405, "method_not_allowed"},
+		{"GET", revokePath + "?token=v1.opaque&client_id=app", 405, "method_not_allowed"},
+		{"PUT", revokePath, 405, "method_not_allowed"},
+		{"DELETE", revokePath, 405, "method_not_allowed"},
+		{"GET", introspectPath, 405, "method_not_allowed"},
+		{"GET", introspectPath + "?token=eyJ.access", 405, "method_not_allowed"},
+		{"PUT", introspectPath, 405, "method_not_allowed"},
+		{"POST", listPath, 405, "method_not_allowed"},
+		{"PUT", listPath, 405, "method_not_allowed"},
+		{"DELETE", listPath, 405, "method_not_allowed"},
+		{"GET", "/status-lists", 404, "not_found"},
 		{"PUT", userInfoPath, 405, "method_not_allowed"},
 		{"POST", jwksPath, 405, "method_not_allowed"},
 		{"POST", discoveryPath, 405, "method_not_allowed"},
@@ -79,7 +92,15 @@ func TestLogsHoldNoNumberCodeOrSecret(t *testing.T) {
 	s.post(t, tokenPath, jsonType, tokenRequest.with("client_id", "web", "client_secret", "wr0ng-secret").json(t))
 	s.post(t, legacyPath, formType, legacyRequest.form())
 	s.do(t, request{method: "GET", path: userInfoPath, headers: []string{"Authorization", "Bearer eyJ.bearer"}})
-	s.logsNone(t, "7700900123", "123456", webSecret, "wr0ng-secret", "eyJ.")
+	s.tokens.Refresh = "v1.newer"
+	for _, err := range []error{nil, login.ErrRefreshToken, errors.New("x")} {
+		s.err = err
+		s.post(t, tokenPath, jsonType, refreshRequest.json(t))
+		s.post(t, revokePath, formType, revokeRequest.form())
+		s.post(t, introspectPath, formType, introspectRequest.form())
+	}
+	s.post(t, revokePath+"?token=v1.opaque", formType, revokeRequest.form())
+	s.logsNone(t, "7700900123", "123456", webSecret, "wr0ng-secret", "eyJ.", "v1.")
 	s.logs(t, `"client":"web"`, `"refused":"invalid_client"`)
 }
 
@@ -108,8 +129,9 @@ func TestUnknownErrorsKeepTheirTextToThemselves(t *testing.T) {
 func TestHead(t *testing.T) {
 	s := serve(t)
 	for path, status := range map[string]int{
-		jwksPath: 200, discoveryPath: 200, metadataPath: 200,
-		"/nope": 404, startPath: 405, tokenPath: 405, legacyPath: 405,
+		jwksPath: 200, discoveryPath: 200, metadataPath: 200, listPath: 200,
+		"/nope": 404, "/status-lists/nobody": 404, "/status-lists/stale": 503,
+		startPath: 405, tokenPath: 405, legacyPath: 405, revokePath: 405, introspectPath: 405,
 	} {
 		t.Run(path, func(t *testing.T) {
 			a := s.do(t, request{method: "HEAD", path: path})
@@ -181,7 +203,11 @@ func TestSourceIsTheSocket(t *testing.T) {
 	spoofed := []string{"auth0-forwarded-for", "203.0.113.7", "X-Forwarded-For", "203.0.113.7", "X-Real-IP", "203.0.113.7", "Forwarded", "for=203.0.113.7"}
 	s.post(t, startPath, jsonType, startRequest.json(t), spoofed...)
 	s.post(t, tokenPath, jsonType, tokenRequest.json(t), spoofed...)
+	s.post(t, tokenPath, jsonType, refreshRequest.json(t), spoofed...)
+	s.post(t, revokePath, jsonType, revokeRequest.json(t), spoofed...)
 	require.Equal(t, "127.0.0.1", string(s.starts[0].Source))
 	require.Equal(t, "127.0.0.1", string(s.signIns[0].Source))
 	require.Equal(t, "127.0.0.1", s.signIns[0].Address)
+	require.Equal(t, "127.0.0.1", s.refreshes[0].Address)
+	require.Equal(t, "127.0.0.1", s.revocations[0].Address)
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -25,9 +26,7 @@ func (h *Handler) authenticate(c echo.Context, p params) (*client.Client, error)
 	if err != nil {
 		return nil, err
 	}
-	header := c.Request().Header.Get(echo.HeaderAuthorization)
-	scheme, credentials, _ := strings.Cut(header, " ")
-	basic := strings.EqualFold(scheme, "Basic")
+	credentials, basic := basicCredentials(c)
 	if basic {
 		if secret != "" {
 			return nil, invalidRequest("Authenticate with the Authorization header or with client_secret, not with both.")
@@ -42,7 +41,7 @@ func (h *Handler) authenticate(c echo.Context, p params) (*client.Client, error)
 		id, secret = user, password
 	}
 	if id == "" {
-		return nil, invalidRequest("client_id is missing.")
+		return nil, errNoClient
 	}
 	found, err := h.Clients.Find(id)
 	if err == nil {
@@ -56,6 +55,36 @@ func (h *Handler) authenticate(c echo.Context, p params) (*client.Client, error)
 		return nil, challenged(toError(err).with(err))
 	}
 	return nil, err
+}
+
+// errNoClient means a request that names no client at all.
+var errNoClient = errors.New("oauth: no client")
+
+// basicCredentials returns what follows the scheme, if it is Basic (RFC 7617).
+func basicCredentials(c echo.Context) (credentials string, basic bool) {
+	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+	return credentials, strings.EqualFold(scheme, "Basic")
+}
+
+// confidential is authenticate for what only clients with a secret may do. Whoever names no client
+// has failed to authenticate.
+func (h *Handler) confidential(c echo.Context, p params) (*client.Client, error) {
+	found, err := h.authenticate(c, p)
+	var e *Error
+	switch {
+	case errors.Is(err, errNoClient):
+		e = invalidClient("Client authentication is needed here: client_id and client_secret, or HTTP Basic.")
+	case err != nil:
+		return nil, err
+	case !found.Confidential():
+		e = invalidClient("This is for clients with a secret: register this one with it.")
+	default:
+		return found, nil
+	}
+	if _, basic := basicCredentials(c); basic {
+		return nil, challenged(e)
+	}
+	return nil, e
 }
 
 // parseBasic undoes both layers: base64, then the form encoding of RFC 6749 §2.3.1.

@@ -127,17 +127,11 @@ func TestClientAuthentication(t *testing.T) {
 							status = tc.startStatus
 						}
 					}
-					body := ""
-					if media == jsonType {
-						body = request.json(t)
-					} else {
-						body = request.form()
-					}
 					var headers []string
 					if tc.authorization != "" {
 						headers = []string{"Authorization", tc.authorization}
 					}
-					a := s.post(t, path, media, body, headers...)
+					a := s.post(t, path, media, request.as(t, media), headers...)
 					if code == "" {
 						if path == legacyPath { // known, but not for this door
 							requireError(t, a, 403, "unauthorized_client", "")
@@ -172,6 +166,16 @@ func TestFailedAuthenticationConsumesNothing(t *testing.T) {
 	require.Equal(t, 200, a.status, a.body)
 	require.Equal(t, "web", s.signIns[0].Client.ID)
 	require.Equal(t, 1, s.calls())
+
+	s.forget()
+	body = refreshRequest.with("client_id", "web")
+	a = s.post(t, tokenPath, formType, body.form(), "Authorization", basic("web", "wrong"))
+	requireError(t, a, 401, "invalid_client", "")
+	require.Zero(t, s.calls())
+	a = s.post(t, tokenPath, formType, body.with("client_secret", webSecret).form())
+	require.Equal(t, 200, a.status, a.body)
+	require.Equal(t, "web", s.refreshes[0].Client.ID)
+	require.Equal(t, 1, s.calls())
 }
 
 func TestErrorsHideWhetherASecretWasNear(t *testing.T) {
@@ -201,7 +205,8 @@ func TestGrantsByDoor(t *testing.T) {
 		{"password at token", tokenPath, tokenRequest.with("grant_type", "password"), 400, "unsupported_grant_type"},
 		{"password of the legacy client at token", tokenPath, legacyRequest, 400, "unsupported_grant_type"},
 		{"password-realm", tokenPath, tokenRequest.with("grant_type", "http://auth0.com/oauth/grant-type/password-realm"), 400, "unsupported_grant_type"},
-		{"refresh", tokenPath, members{"client_id": "app", "grant_type": "refresh_token", "refresh_token": "x"}, 400, "unsupported_grant_type"},
+		{"refresh at the legacy door", legacyPath, refreshRequest.with("client_id", "legacy"), 400, "unsupported_grant_type"},
+		{"refresh in capitals", tokenPath, refreshRequest.with("grant_type", "REFRESH_TOKEN"), 400, "unsupported_grant_type"},
 		{"code", tokenPath, members{"client_id": "app", "grant_type": "authorization_code", "code": "x"}, 400, "unsupported_grant_type"},
 		{"client credentials", tokenPath, members{"client_id": "web", "client_secret": webSecret, "grant_type": "client_credentials"}, 400, "unsupported_grant_type"},
 		{"https in the grant's name", tokenPath, tokenRequest.with("grant_type", "https://auth0.com/oauth/grant-type/passwordless/otp"), 400, "unsupported_grant_type"},

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -23,11 +24,15 @@ var pages = map[string]access{
 	startPath:     {methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	tokenPath:     {methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	legacyPath:    {methods: "POST", headers: "auth0-client, content-type, x-request-language"},
+	revokePath:    {methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	userInfoPath:  {methods: "GET, POST", headers: "authorization, auth0-client, content-type"},
 	jwksPath:      {methods: "GET", anyone: true},
 	discoveryPath: {methods: "GET", anyone: true},
 	metadataPath:  {methods: "GET", anyone: true},
 }
+
+// statusListPages is what they may do below statusListsPath (draft-ietf-oauth-status-list §8.1).
+var statusListPages = access{methods: "GET", anyone: true}
 
 // cors lets pages of registered origins call us (Fetch standard §3.2). It stands before everything
 // else, so that preflights meet no other check and errors carry the headers too: without them an
@@ -36,6 +41,9 @@ func cors(clients *client.Registry) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			rule, known := pages[c.Request().URL.Path]
+			if strings.HasPrefix(c.Request().URL.Path, statusListsPath) {
+				rule, known = statusListPages, true
+			}
 			if !known {
 				return next(c)
 			}

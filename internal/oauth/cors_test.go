@@ -21,10 +21,13 @@ var pageRules = []struct {
 	{path: startPath, methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	{path: tokenPath, methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	{path: legacyPath, methods: "POST", headers: "auth0-client, content-type, x-request-language"},
+	{path: revokePath, methods: "POST", headers: "auth0-client, content-type, x-request-language"},
 	{path: userInfoPath, methods: "GET, POST", headers: "authorization, auth0-client, content-type"},
 	{path: jwksPath, methods: "GET", anyone: true},
 	{path: discoveryPath, methods: "GET", anyone: true},
 	{path: metadataPath, methods: "GET", anyone: true},
+	{path: listPath, methods: "GET", anyone: true},
+	{path: "/status-lists/nobody", methods: "GET", anyone: true},
 }
 
 const stranger = "https://evil.example.net"

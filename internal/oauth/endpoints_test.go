@@ -85,11 +85,11 @@ func TestToken(t *testing.T) {
 			`{"access_token":"a.b.c","token_type":"Bearer","expires_in":1}`,
 		},
 	} {
-		for _, path := range []string{tokenPath, legacyPath} {
+		for path, good := range map[string]members{tokenPath: tokenRequest, legacyPath: legacyRequest} {
 			t.Run(tc.name+path, func(t *testing.T) {
 				s.forget()
 				s.tokens = tc.tokens
-				a := s.post(t, path, formType, doors[path].form())
+				a := s.post(t, path, formType, good.form())
 				require.Equal(t, 200, a.status, a.body)
 				requireJSON(t, a)
 				require.JSONEq(t, tc.want, a.body)
@@ -136,15 +136,11 @@ func TestWhatReachesTheSignIn(t *testing.T) {
 		for _, media := range []string{jsonType, formType} {
 			t.Run(tc.name+" "+media, func(t *testing.T) {
 				s.forget()
-				body := tc.request.form()
-				if media == jsonType {
-					body = tc.request.json(t)
-				}
-				a := s.post(t, tc.path, media, body, "User-Agent", "agent/1")
+				a := s.post(t, tc.path, media, tc.request.as(t, media), "User-Agent", "agent/1")
 				require.Equal(t, 200, a.status, a.body)
 				require.Len(t, s.signIns, 1)
 				got := s.signIns[0]
-				require.Equal(t, doors[tc.path]["client_id"], got.Client.ID)
+				require.Equal(t, tc.request["client_id"], got.Client.ID)
 				tc.want.Client, tc.want.Source, tc.want.Address = got.Client, otp.Source("127.0.0.1"), "127.0.0.1"
 				require.Equal(t, tc.want, got)
 			})

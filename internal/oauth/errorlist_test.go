@@ -13,7 +13,10 @@ import (
 )
 
 // errorPackages are those whose errors can reach an endpoint.
-var errorPackages = []string{"otp", "phone", "client", "login", "token", "outage", "sms"}
+var errorPackages = []string{"otp", "phone", "client", "login", "token", "outage", "sms", "statuslist", "session"}
+
+// errorless are those of them that need not export any.
+var errorless = map[string]bool{"session": true}
 
 func TestEveryExportedErrorHasARow(t *testing.T) {
 	rows := map[string]bool{}
@@ -23,7 +26,7 @@ func TestEveryExportedErrorHasARow(t *testing.T) {
 	}
 	for _, name := range errorPackages {
 		found := exportedErrors(t, filepath.Join("..", name))
-		require.NotEmpty(t, found, "no error found in %s: has it moved?", name)
+		require.True(t, errorless[name] || len(found) > 0, "no error found in %s: has it moved?", name)
 		for _, each := range found {
 			require.True(t, rows[name+"."+each], "domainErrors lacks a row for %s.%s", name, each)
 			delete(rows, name+"."+each)

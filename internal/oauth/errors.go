@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
 
@@ -46,6 +47,8 @@ func (e *Error) Unwrap() error { return e.cause }
 const (
 	wrongCode       = "Wrong phone number or verification code."
 	tooManyAttempts = "You've reached the maximum number of attempts. Please try to login again."
+	invalidRefresh  = "Unknown or invalid refresh token."
+	userGone        = "The refresh_token was generated for a user who doesn't exist anymore."
 )
 
 // statusClientClosedRequest is what nginx made of it; no RFC has a status for a caller who is gone.
@@ -89,6 +92,8 @@ func toError(err error) *Error {
 		return refuse(http.StatusForbidden, "invalid_grant", tooManyAttempts)
 	case errors.Is(err, otp.ErrMalformedCode):
 		return invalidRequest("The code must be six digits.")
+	case errors.Is(err, errNoClient):
+		return invalidRequest("client_id is missing.")
 	case errors.Is(err, client.ErrUnknown):
 		return refuse(http.StatusUnauthorized, "invalid_client", "Unknown client.")
 	case errors.Is(err, client.ErrSecret):
@@ -106,11 +111,18 @@ func toError(err error) *Error {
 		return refuse(http.StatusForbidden, "access_denied", "You may not sign in to this application.")
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, login.ErrSessionEnded):
 		return bearerError(http.StatusUnauthorized, "invalid_token", "The access token is invalid, expired or revoked.")
+	case errors.Is(err, login.ErrRefreshToken):
+		return refuse(http.StatusForbidden, "invalid_grant", invalidRefresh)
+	case errors.Is(err, login.ErrUserGone):
+		return refuse(http.StatusForbidden, "invalid_grant", userGone)
+	case errors.Is(err, statuslist.ErrUnknownList):
+		return refuse(http.StatusNotFound, "not_found", "There is no such status list.")
 	case errors.Is(err, login.ErrScope):
 		return bearerError(http.StatusForbidden, "insufficient_scope", "The access token lacks the scope openid.")
 	case isPhoneError(err):
 		return invalidRequest("username is not a phone number that can receive texts.")
-	case errors.Is(err, login.ErrBusy), outage.Is(err):
+	case errors.Is(err, login.ErrBusy), errors.Is(err, login.ErrPlaceTaken), errors.Is(err, statuslist.ErrStale),
+		errors.Is(err, statuslist.ErrNoRoom), outage.Is(err):
 		e := refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is briefly unavailable. Try again.").with(err)
 		e.retryAfter = outageRetry
 		return e

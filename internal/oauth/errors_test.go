@@ -16,6 +16,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
 
@@ -40,6 +41,10 @@ const (
 	unknownFault = "Something went wrong on our side."
 	brief        = "The service is briefly unavailable. Try again."
 	badToken     = "The access token is invalid, expired or revoked."
+
+	// Exact: SDKs compare these two (wire contract 4).
+	invalidRefresh = "Unknown or invalid refresh token."
+	userGone       = "The refresh_token was generated for a user who doesn't exist anymore."
 )
 
 var (
@@ -133,6 +138,21 @@ var domainErrors = []errorRow{
 	},
 	{name: "login.ErrSessionEnded", err: login.ErrSessionEnded, token: badBearer},
 	{name: "login.ErrBusy", err: login.ErrBusy, token: away},
+	{
+		name: "login.ErrRefreshToken", err: login.ErrRefreshToken,
+		token: refusal{status: 403, code: "invalid_grant", description: invalidRefresh},
+	},
+	{
+		name: "login.ErrUserGone", err: login.ErrUserGone,
+		token: refusal{status: 403, code: "invalid_grant", description: userGone},
+	},
+	{name: "login.ErrPlaceTaken", err: login.ErrPlaceTaken, token: away},
+	{name: "statuslist.ErrStale", err: statuslist.ErrStale, token: away},
+	{
+		name: "statuslist.ErrUnknownList", err: statuslist.ErrUnknownList,
+		token: refusal{status: 404, code: "not_found", description: "There is no such status list."},
+	},
+	{name: "statuslist.ErrNoRoom", err: statuslist.ErrNoRoom, token: away},
 	{name: "token.ErrInvalid", err: token.ErrInvalid, token: badBearer},
 	{name: "outage.Error", err: outage.Wrap("redis", errors.New("dial tcp 10.0.0.1:6379")), token: away},
 	// As app's texter joins them to login's own.
@@ -149,39 +169,54 @@ var domainErrors = []errorRow{
 func TestDomainErrorsOnTheWire(t *testing.T) {
 	s := serve(t)
 	for _, row := range domainErrors {
-		for path, want := range map[string]refusal{
-			tokenPath: row.token, startPath: row.start, legacyPath: row.legacy, userInfoPath: {},
+		said := func(path string) refusal {
+			switch {
+			case path == startPath && row.start.status != 0:
+				return row.start
+			case path == legacyPath && row.legacy.status != 0:
+				return row.legacy
+			}
+			return row.token
+		}
+		for how, err := range map[string]error{
+			"": row.err, " wrapped": fmt.Errorf("read canary-7f at redis:6379: %w", row.err),
 		} {
-			if want.status == 0 {
-				want = row.token
-			}
-			if path == userInfoPath && row.start.status != 0 {
-				continue // no such error comes of reading a token
-			}
-			for how, err := range map[string]error{
-				"": row.err, " wrapped": fmt.Errorf("read canary-7f at redis:6379: %w", row.err),
-			} {
+			for path, good := range doors {
 				t.Run(row.name+path+how, func(t *testing.T) {
 					s.forget()
 					s.err = err
-					var a answer
-					if path == userInfoPath {
-						a = s.do(t, request{method: http.MethodGet, path: path, headers: []string{"Authorization", "Bearer t"}})
-					} else {
-						a = s.post(t, path, jsonType, doors[path].json(t))
-					}
-					requireError(t, a, want.status, want.code, want.description)
-					require.Equal(t, want.retryAfter, a.header.Get("Retry-After"))
-					require.Equal(t, want.challenge, a.header.Get("WWW-Authenticate"))
-					for _, inside := range []string{"canary-7f", "redis", "10.0.0.1", "pq:", "twilio", "sms:", "otp:", "login:"} {
-						require.NotContains(t, a.body, inside)
-					}
-					require.Equal(t, 1, s.calls())
+					s.requireRefusal(t, s.post(t, path, jsonType, good.json(t)), said(path))
 				})
 			}
+			t.Run(row.name+introspectPath+how, func(t *testing.T) {
+				s.forget()
+				s.err = err
+				s.requireRefusal(t, s.post(t, introspectPath, formType, introspectRequest.form()), row.token)
+			})
+			if row.start.status != 0 {
+				continue // no such error comes of reading a token
+			}
+			t.Run(row.name+userInfoPath+how, func(t *testing.T) {
+				s.forget()
+				s.err = err
+				a := s.do(t, request{method: http.MethodGet, path: userInfoPath, headers: []string{"Authorization", "Bearer t"}})
+				s.requireRefusal(t, a, row.token)
+			})
 		}
 	}
 	s.logs(t, "relation", "10.0.0.1:6379") // texts that no client may see
+}
+
+// requireRefusal checks that the one request that was made got this refusal, and nothing from inside.
+func (s *testServer) requireRefusal(t *testing.T, a answer, want refusal) {
+	t.Helper()
+	requireError(t, a, want.status, want.code, want.description)
+	require.Equal(t, want.retryAfter, a.header.Get("Retry-After"))
+	require.Equal(t, want.challenge, a.header.Get("WWW-Authenticate"))
+	for _, inside := range []string{"canary-7f", "redis", "10.0.0.1", "pq:", "twilio", "sms:", "otp:", "login:", "statuslist:"} {
+		require.NotContains(t, a.body, inside)
+	}
+	require.Equal(t, 1, s.calls())
 }
 
 func TestRetryAfterIsRoundedUpAndAtLeastOne(t *testing.T) {

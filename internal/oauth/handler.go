@@ -20,6 +20,9 @@ import (
 type Login interface {
 	Start(ctx context.Context, r login.StartRequest) (login.Started, error)
 	SignIn(ctx context.Context, r login.SignInRequest) (login.Tokens, error)
+	Refresh(ctx context.Context, r login.RefreshRequest) (login.Tokens, error)
+	Revoke(ctx context.Context, r login.RevokeRequest) error
+	Introspect(ctx context.Context, caller *client.Client, token string) (login.Introspection, error)
 	UserInfo(ctx context.Context, accessToken string) (login.UserInfo, error)
 }
 
@@ -38,6 +41,8 @@ type Handler struct {
 	Clients *client.Registry
 	Login   Login
 	Keys    Keys
+
+	StatusLists StatusLists
 }
 
 // Register mounts the endpoints at the root, where SDKs look for them (wire contract 1).
@@ -51,7 +56,9 @@ func (h *Handler) Register(e *echo.Echo) error {
 	e.POST(tokenPath, h.token)
 	e.POST(legacyPath, shaped(legacyError, h.legacy))
 	e.Match([]string{http.MethodGet, http.MethodPost}, userInfoPath, h.userInfo)
-	readable := []string{http.MethodGet, http.MethodHead}
+	e.POST(revokePath, h.revoke)
+	e.POST(introspectPath, h.introspect)
+	e.Match(readable, statusListsPath+":id", h.statusList)
 	e.Match(readable, jwksPath, h.jwks)
 	e.Match(readable, discoveryPath, discovery)
 	e.Match(readable, metadataPath, discovery)
@@ -62,10 +69,14 @@ const (
 	startPath     = "/passwordless/start"
 	tokenPath     = "/oauth/token" // #nosec G101 -- a path
 	legacyPath    = "/oauth/ro"
+	revokePath    = "/oauth/revoke"
 	userInfoPath  = "/userinfo"
 	jwksPath      = "/.well-known/jwks.json"
 	discoveryPath = "/.well-known/openid-configuration"
 	metadataPath  = "/.well-known/oauth-authorization-server"
+
+	introspectPath  = "/oauth/introspect"
+	statusListsPath = "/status-lists/"
 )
 
 // shaped gives an endpoint its own words for errors.
@@ -92,9 +103,8 @@ func source(c echo.Context) otp.Source {
 	return otp.SourceOf(addr)
 }
 
-// scopes are those that discovery names; offline_access is not among them while no sign-in can be
-// renewed.
-var scopes = []string{scope.OpenID, scope.Profile, scope.Email, scope.Phone, scope.PhoneNumber}
+// scopes are those that discovery names.
+var scopes = []string{scope.OpenID, scope.Profile, scope.Email, scope.Phone, scope.PhoneNumber, scope.OfflineAccess}
 
 // noteNumber puts the masked number on the request's log line, also when the request is refused.
 func noteNumber(c echo.Context, number phone.Number) {

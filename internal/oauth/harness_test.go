@@ -3,13 +3,9 @@ package oauth_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
 
@@ -40,10 +37,14 @@ const (
 	startPath     = "/passwordless/start"
 	tokenPath     = "/oauth/token"
 	legacyPath    = "/oauth/ro"
+	revokePath    = "/oauth/revoke"
 	userInfoPath  = "/userinfo"
 	jwksPath      = "/.well-known/jwks.json"
 	discoveryPath = "/.well-known/openid-configuration"
 	metadataPath  = "/.well-known/oauth-authorization-server"
+
+	introspectPath = "/oauth/introspect"
+	listPath       = "/status-lists/known"
 
 	jsonType = "application/json"
 	formType = "application/x-www-form-urlencoded"
@@ -59,12 +60,20 @@ type fakeLogin struct {
 	signIns []login.SignInRequest
 	bearers []string
 
+	refreshes   []login.RefreshRequest
+	revocations []login.RevokeRequest
+	introspects []introspected
+
 	// err and cause are what every call ends with: an error, or a panic.
 	err    error
 	cause  any
 	tokens login.Tokens
 	info   login.UserInfo
+	said   login.Introspection
 }
+
+// introspected is whom a token was shown to.
+type introspected struct{ caller, token string }
 
 func (f *fakeLogin) outcome() error {
 	if f.cause != nil {
@@ -114,17 +123,39 @@ func (f *fakeLogin) UserInfo(_ context.Context, accessToken string) (login.UserI
 	return f.info, f.outcome()
 }
 
+func (f *fakeLogin) Refresh(_ context.Context, r login.RefreshRequest) (login.Tokens, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refreshes = append(f.refreshes, r)
+	return f.tokens, f.outcome()
+}
+
+func (f *fakeLogin) Revoke(_ context.Context, r login.RevokeRequest) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.revocations = append(f.revocations, r)
+	return f.outcome()
+}
+
+func (f *fakeLogin) Introspect(_ context.Context, caller *client.Client, token string) (login.Introspection, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.introspects = append(f.introspects, introspected{caller.ID, token})
+	return f.said, f.outcome()
+}
+
 // calls is how many requests got as far as the domain.
 func (f *fakeLogin) calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.starts) + len(f.signIns) + len(f.bearers)
+	return len(f.starts) + len(f.signIns) + len(f.bearers) + len(f.refreshes) + len(f.revocations) + len(f.introspects)
 }
 
 func (f *fakeLogin) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.starts, f.signIns, f.bearers, f.err, f.cause = nil, nil, nil, nil, nil
+	f.refreshes, f.revocations, f.introspects = nil, nil, nil
 }
 
 // fakeKeys is a published key set that never changes.
@@ -134,6 +165,29 @@ const jwksBody = `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"k1","n"
 
 func (fakeKeys) JWKS() ([]byte, string) { return []byte(jwksBody), `"jwks-1"` }
 func (fakeKeys) Algorithms() []string   { return []string{"ES256", "RS256"} }
+
+// fakeLists is a status list too short to be compressed, "known", one that is not, "large", and one
+// that could not be brought up to date, "stale".
+type fakeLists struct{}
+
+const (
+	listBody  = "e30.e30.c2ln"
+	largeBody = "e30.e30.bGFyZ2U"
+	// zipped stands for largeBody compressed: the server must not care.
+	zipped = "\x1f\x8bzipped"
+)
+
+func (fakeLists) Token(id string) (statuslist.Served, error) {
+	switch id {
+	case "known":
+		return statuslist.Served{Body: []byte(listBody), ETag: `"list-1"`, MaxAge: 15 * time.Second}, nil
+	case "large":
+		return statuslist.Served{Body: []byte(largeBody), Gzip: []byte(zipped), ETag: `"list-2"`, MaxAge: 59 * time.Second}, nil
+	case "stale":
+		return statuslist.Served{}, statuslist.ErrStale
+	}
+	return statuslist.Served{}, statuslist.ErrUnknownList
+}
 
 // testServer is the public listener as app builds it, over loopback, with a fake domain behind it.
 type testServer struct {
@@ -169,7 +223,7 @@ func serve(t *testing.T) *testServer {
 			info: login.UserInfo{Subject: "sub-1", PersonClaims: token.PersonClaims{Name: "Alice"}},
 		},
 		url: "http://" + listener.Addr().String(), host: listener.Addr().String(),
-		log: &lockedBuffer{}, client: &http.Client{Transport: &http.Transport{}},
+		log: &lockedBuffer{}, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, // it sends what tests say
 	}
 	// A redirect on an API call is a fault, not something to follow (wire contract 1).
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -182,7 +236,7 @@ func serve(t *testing.T) *testServer {
 			s.routes = append(s.routes, route)
 		},
 	})
-	handler := &oauth.Handler{Issuer: issuer, Clients: registry(), Login: s.fakeLogin, Keys: fakeKeys{}}
+	handler := &oauth.Handler{Issuer: issuer, Clients: registry(), Login: s.fakeLogin, Keys: fakeKeys{}, StatusLists: fakeLists{}}
 	require.NoError(t, handler.Register(server.Echo))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
@@ -207,123 +261,6 @@ func (s *testServer) logsNone(t *testing.T, texts ...string) {
 	for _, text := range texts {
 		require.False(t, strings.Contains(s.log.String(), text), "the log holds %q", text)
 	}
-}
-
-// request is one HTTP request; headers are name and value in turn.
-type request struct {
-	method, path string
-	headers      []string
-	body         io.Reader
-}
-
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-func (s *testServer) do(t *testing.T, r request) answer {
-	t.Helper()
-	out, err := http.NewRequestWithContext(t.Context(), r.method, s.url+r.path, r.body)
-	require.NoError(t, err)
-	for i := 0; i < len(r.headers); i += 2 {
-		out.Header.Add(r.headers[i], r.headers[i+1])
-		if r.headers[i] == "Host" {
-			out.Host = r.headers[i+1]
-		}
-	}
-	in, err := s.client.Do(out)
-	require.NoError(t, err)
-	defer in.Body.Close()
-	body, err := io.ReadAll(in.Body)
-	require.NoError(t, err)
-	return answer{in.StatusCode, in.Header, string(body)}
-}
-
-// post sends a body of the media type; an empty one sends no Content-Type.
-func (s *testServer) post(t *testing.T, path, media, body string, headers ...string) answer {
-	t.Helper()
-	if media != "" {
-		headers = append([]string{"Content-Type", media}, headers...)
-	}
-	return s.do(t, request{http.MethodPost, path, headers, strings.NewReader(body)})
-}
-
-// members are a request's parameters, to be sent as JSON or as a form.
-type members map[string]any
-
-var (
-	startRequest = members{"client_id": "app", "connection": "sms", "phone_number": alice, "send": "code"}
-	tokenRequest = members{
-		"grant_type": "http://auth0.com/oauth/grant-type/passwordless/otp", "client_id": "app",
-		"realm": "sms", "username": alice, "otp": "123456", "scope": "openid profile",
-	}
-	legacyRequest = members{
-		"grant_type": "password", "client_id": "legacy", "connection": "sms", "username": alice,
-		"password": "123456", "scope": "openid offline_access phone_number", "device": "Alice's phone",
-	}
-	doors = map[string]members{startPath: startRequest, tokenPath: tokenRequest, legacyPath: legacyRequest}
-)
-
-// with returns the members changed: names and values in turn; a value of left leaves one out.
-func (m members) with(changes ...any) members {
-	changed := members{}
-	for name, value := range m {
-		changed[name] = value
-	}
-	for i := 0; i < len(changes); i += 2 {
-		changed[changes[i].(string)] = changes[i+1]
-		if changes[i+1] == left {
-			delete(changed, changes[i].(string))
-		}
-	}
-	return changed
-}
-
-type leftOut struct{}
-
-var left leftOut
-
-func (m members) json(t *testing.T) string {
-	t.Helper()
-	encoded, err := json.Marshal(m)
-	require.NoError(t, err)
-	return string(encoded)
-}
-
-func (m members) form() string {
-	form := url.Values{}
-	for name, value := range m {
-		if value != left {
-			form.Set(name, value.(string))
-		}
-	}
-	return form.Encode()
-}
-
-// requireError holds an answer to the shape of every error (wire contract 1). An empty description
-// stands for any.
-func requireError(t *testing.T, a answer, status int, code, description string) {
-	t.Helper()
-	require.Equal(t, status, a.status, a.body)
-	requireJSON(t, a)
-	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
-	var body map[string]any
-	require.NoError(t, json.Unmarshal([]byte(a.body), &body), a.body)
-	require.Len(t, body, 2, a.body)
-	require.Equal(t, code, body["error"], a.body)
-	said, _ := body["error_description"].(string)
-	require.NotEmpty(t, strings.TrimSpace(said), a.body)
-	if description != "" {
-		require.Equal(t, description, said)
-	}
-}
-
-func requireJSON(t *testing.T, a answer) {
-	t.Helper()
-	media, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	require.NoError(t, err)
-	require.Equal(t, jsonType, media)
 }
 
 // lockedBuffer is a log that a test may read while the server writes it.

@@ -17,6 +17,9 @@ const (
 	discoveryCache = "public, max-age=3600"
 )
 
+// readable are the methods of what is only read.
+var readable = []string{http.MethodGet, http.MethodHead}
+
 // metadata is OpenID Connect Discovery §3 and RFC 8414 §2, of what works and nothing else: there
 // are no authorization endpoint and no response types, so both are left out.
 type metadata struct {
@@ -24,6 +27,10 @@ type metadata struct {
 	TokenEndpoint       string   `json:"token_endpoint"`
 	UserInfoEndpoint    string   `json:"userinfo_endpoint"`
 	JWKSURI             string   `json:"jwks_uri"`
+	RevocationEndpoint  string   `json:"revocation_endpoint"`
+	RevocationAuth      []string `json:"revocation_endpoint_auth_methods_supported"`
+	Introspection       string   `json:"introspection_endpoint"`
+	IntrospectionAuth   []string `json:"introspection_endpoint_auth_methods_supported"`
 	ScopesSupported     []string `json:"scopes_supported"`
 	GrantTypes          []string `json:"grant_types_supported"`
 	SubjectTypes        []string `json:"subject_types_supported"`
@@ -34,14 +41,19 @@ type metadata struct {
 	ClaimTypesSupported []string `json:"claim_types_supported"`
 }
 
+// authMethods are the ways in which clients prove who they are (RFC 7591 §2).
+var authMethods = []string{"none", "client_secret_post", "client_secret_basic"}
+
 // discovery makes the document once; it changes only with the configuration.
 func (h *Handler) discovery() (echo.HandlerFunc, error) {
 	at := func(path string) string { return h.Issuer + path[1:] }
 	body, err := json.Marshal(metadata{
 		Issuer: h.Issuer, TokenEndpoint: at(tokenPath), UserInfoEndpoint: at(userInfoPath), JWKSURI: at(jwksPath),
-		ScopesSupported: scopes, GrantTypes: []string{passwordlessGrant}, SubjectTypes: []string{"public"},
+		RevocationEndpoint: at(revokePath), RevocationAuth: authMethods,
+		Introspection: at(introspectPath), IntrospectionAuth: authMethods[1:], // not for public clients
+		ScopesSupported: scopes, GrantTypes: []string{passwordlessGrant, refreshGrant}, SubjectTypes: []string{"public"},
 		IDTokenAlgorithms: h.Keys.Algorithms(),
-		TokenEndpointAuth: []string{"none", "client_secret_post", "client_secret_basic"},
+		TokenEndpointAuth: authMethods,
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "sid", "tier",
 			"name", "nickname", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
@@ -53,23 +65,23 @@ func (h *Handler) discovery() (echo.HandlerFunc, error) {
 	}
 	digest := sha256.Sum256(body)
 	etag := `"` + hex.EncodeToString(digest[:8]) + `"`
-	return func(c echo.Context) error { return cached(c, body, etag, discoveryCache) }, nil
+	return func(c echo.Context) error { return cached(c, body, echo.MIMEApplicationJSON, etag, discoveryCache) }, nil
 }
 
 // jwks serves GET /.well-known/jwks.json (RFC 7517 §5) from memory.
 func (h *Handler) jwks(c echo.Context) error {
 	body, etag := h.Keys.JWKS()
-	return cached(c, body, etag, jwksCache)
+	return cached(c, body, echo.MIMEApplicationJSON, etag, jwksCache)
 }
 
-func cached(c echo.Context, body []byte, etag, control string) error {
+func cached(c echo.Context, body []byte, contentType, etag, control string) error {
 	header := c.Response().Header()
 	header.Set("Cache-Control", control)
 	header.Set("ETag", etag)
 	if unchanged(c.Request().Header.Get("If-None-Match"), etag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return c.JSONBlob(http.StatusOK, body)
+	return c.Blob(http.StatusOK, contentType, body)
 }
 
 // unchanged compares weakly, as RFC 9110 §13.1.2 has it: a proxy that compresses weakens the tag.

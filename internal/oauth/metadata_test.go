@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,11 +26,16 @@ func TestDiscovery(t *testing.T) {
 		"token_endpoint":                        issuer + "oauth/token",
 		"userinfo_endpoint":                     issuer + "userinfo",
 		"jwks_uri":                              issuer + ".well-known/jwks.json",
-		"grant_types_supported":                 []any{"http://auth0.com/oauth/grant-type/passwordless/otp"},
+		"revocation_endpoint":                   issuer + "oauth/revoke",
+		"introspection_endpoint":                issuer + "oauth/introspect",
+		"grant_types_supported":                 []any{"http://auth0.com/oauth/grant-type/passwordless/otp", "refresh_token"},
 		"subject_types_supported":               []any{"public"},
 		"id_token_signing_alg_values_supported": []any{"ES256", "RS256"},
 		"token_endpoint_auth_methods_supported": []any{"none", "client_secret_post", "client_secret_basic"},
-		"scopes_supported":                      []any{"openid", "profile", "email", "phone", "phone_number"},
+		"scopes_supported":                      []any{"openid", "profile", "email", "phone", "phone_number", "offline_access"},
+
+		"revocation_endpoint_auth_methods_supported":    []any{"none", "client_secret_post", "client_secret_basic"},
+		"introspection_endpoint_auth_methods_supported": []any{"client_secret_post", "client_secret_basic"},
 	} {
 		require.Equal(t, want, found[name], name)
 	}
@@ -65,7 +71,45 @@ func TestDiscoveryListsOnlyWhatWorks(t *testing.T) {
 		require.Equal(t, found[name] != nil, status != 404, name)
 	}
 	require.NotContains(t, found["id_token_signing_alg_values_supported"], "none")
-	require.NotContains(t, found["scopes_supported"], "offline_access", "no sign-in can be renewed yet")
+}
+
+// Every grant that is listed is taken, and every way to authenticate at the endpoint it is listed for.
+func TestWhatDiscoveryListsIsTaken(t *testing.T) {
+	s := serve(t)
+	var found struct {
+		Grants     []string `json:"grant_types_supported"`
+		Token      []string `json:"token_endpoint_auth_methods_supported"`
+		Revoke     []string `json:"revocation_endpoint_auth_methods_supported"`
+		Introspect []string `json:"introspection_endpoint_auth_methods_supported"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(s.do(t, request{method: "GET", path: discoveryPath}).body), &found))
+	requests := map[string]members{}
+	for _, r := range []members{tokenRequest, refreshRequest} {
+		requests[r["grant_type"].(string)] = r
+	}
+	require.Len(t, found.Grants, len(requests))
+	for _, grant := range found.Grants {
+		a := s.post(t, tokenPath, formType, requests[grant].form())
+		require.Equal(t, 200, a.status, "%s: %s", grant, a.body)
+	}
+	for path, of := range map[string]struct {
+		good   members
+		listed []string
+	}{
+		tokenPath:      {refreshRequest, found.Token},
+		revokePath:     {revokeRequest, found.Revoke},
+		introspectPath: {introspectRequest, found.Introspect},
+	} {
+		bare := of.good.with("client_id", left, "client_secret", left)
+		for method, answered := range map[string]answer{
+			"none":                s.post(t, path, formType, bare.with("client_id", "app").form()),
+			"client_secret_post":  s.post(t, path, formType, bare.with("client_id", "web", "client_secret", webSecret).form()),
+			"client_secret_basic": s.post(t, path, formType, bare.form(), "Authorization", basic("web", webSecret)),
+		} {
+			require.Equal(t, slices.Contains(of.listed, method), answered.status == 200, "%s %s: %s", path, method, answered.body)
+		}
+		require.Subset(t, []string{"none", "client_secret_post", "client_secret_basic"}, of.listed)
+	}
 }
 
 func TestDocumentsDoNotBelieveHeaders(t *testing.T) {

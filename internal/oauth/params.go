@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -99,6 +100,8 @@ func (p params) readJSON(body []byte) error {
 			p.values[name] = value
 		case nil:
 			p.values[name] = ""
+		case bool:
+			p.values[name], p.mistyped[name] = strconv.FormatBool(value), true
 		default:
 			p.mistyped[name] = true
 		}
@@ -132,6 +135,31 @@ func (p params) get(name string) (string, error) {
 		return "", invalidRequest("%s must be a string.", name)
 	}
 	return p.values[name], nil
+}
+
+// may returns parameters that may be left out, in the order of names.
+func (p params) may(names ...string) ([]string, error) {
+	values := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		if values[i], err = p.get(name); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// flag returns whether a parameter is true; JSON may have it as a boolean.
+func (p params) flag(name string) (bool, error) {
+	switch p.values[name] {
+	case "true":
+		return true, nil
+	case "", "false":
+		if !p.mistyped[name] || p.values[name] == "false" {
+			return false, nil
+		}
+	}
+	return false, invalidRequest("%s must be true or false.", name)
 }
 
 // need returns parameters that must be there, in the order of names.

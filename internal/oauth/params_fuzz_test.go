@@ -14,7 +14,7 @@ import (
 )
 
 // fuzzed are names that the endpoints read, and one that they do not.
-var fuzzed = []string{"client_id", "client_secret", "phone_number", "username", "otp", "scope", "x", ""}
+var fuzzed = []string{"client_id", "client_secret", "phone_number", "username", "otp", "scope", "refresh_token", "token", "everywhere", "x", ""}
 
 // parsed runs a body through parse as a request would, and holds every refusal to a 4xx of two
 // members.
@@ -48,6 +48,10 @@ func FuzzParseJSON(f *testing.F) {
 		`{"otp":"1","otp":"2"}`, `{"otp":1,"\u006ftp":"2"}`, `{"otp":null,"otp":"2"}`, `{"otp":"1"}{"otp":"2"}`, `{"otp":"1"} x`,
 		`{"x":[[[[[[]]]]]],"otp":"\ud800\u0000"}`, `{"x":1e999}`, "{\"otp\":\"\xff\"}", "\xef\xbb\xbf{}", `{"OTP":"1","otp":"2"}`,
 		`{"otp":"1",}`, `{"otp"`, `{"otp":`, `{"otp":"1"`, `{1:"x"}`, `{"a":{"otp":"1"}}`, `{"":""}`,
+		`{"grant_type":"refresh_token","client_id":"app","refresh_token":"v1.opaque","redirect_uri":null}`,
+		`{"client_id":"app","token":"v1.opaque","everywhere":true}`, `{"everywhere":"true"}`, `{"everywhere":false}`, `{"everywhere":"TRUE"}`,
+		`{"everywhere":1}`, `{"everywhere":[true]}`, `{"everywhere":null}`, `{"everywhere":""}`, `{"everywhere":true,"everywhere":false}`,
+		`{"everywhere":{},"token":true}`,
 		`{"x":` + strings.Repeat("[", 9000),
 	} {
 		f.Add([]byte(seed))
@@ -73,6 +77,7 @@ func FuzzParseJSON(f *testing.F) {
 				reader.UseNumber()
 				_ = reader.Decode(&value)
 			}
+			checkFlag(t, p, name, body, value)
 			switch want := value.(type) {
 			case string:
 				if got != want || err != nil {
@@ -99,6 +104,8 @@ func FuzzParseForm(f *testing.F) {
 		``, `&`, `=`, `&&=&`, `client_id=app&connection=sms&phone_number=%2B447700900123&send=code`, `otp=1&otp=2`, `otp=1&%6ftp=2`,
 		`otp=1;otp=2`, `otp=%`, `otp=%zz`, `otp=%ff`, `%ff=1`, "otp=\xff", `otp=+1+`, `otp=%00`, `otp`, `otp==1`, `otp[]=1`, `otp%5B%5D=1`,
 		`{"otp":"1"}`, strings.Repeat("a&", 9000), "otp=1\r\n", `x=%ed%a0%80`,
+		`grant_type=refresh_token&client_id=app&refresh_token=v1.opaque`, `token=v1.opaque&everywhere=true`, `everywhere`, `everywhere=false`,
+		`everywhere=true&everywhere=`, `everywhere=%74rue`, `everywhere=+true`, `everywhere=1`, `everywhere[]=true`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -131,6 +138,28 @@ func FuzzParseForm(f *testing.F) {
 			if got, err := p.get(name); got != want[name] || err != nil {
 				t.Errorf("get(%q) of %q = %q, %v, want %q", name, body, got, err, want[name])
 			}
+			checkFlag(t, p, name, body, want[name])
 		}
 	})
+}
+
+// checkFlag holds flag to what another reader of body found under name: true and false, as such or
+// as text, and nothing for false; no other value is taken for either.
+func checkFlag(t *testing.T, p params, name string, body []byte, value any) {
+	t.Helper()
+	set, err := p.flag(name)
+	switch value {
+	case true, "true":
+		if !set || err != nil {
+			t.Errorf("flag(%q) of %q = %v, %v, want true", name, body, set, err)
+		}
+	case false, "false", "", nil:
+		if set || err != nil {
+			t.Errorf("flag(%q) of %q = %v, %v, want false", name, body, set, err)
+		}
+	default:
+		if set || err == nil || toError(err).Status != 400 {
+			t.Errorf("flag(%q) of %q = %v, %v, want a refusal", name, body, set, err)
+		}
+	}
 }

@@ -173,7 +173,10 @@ func TestMistypedMembers(t *testing.T) {
 	for path, good := range doors {
 		names := slices.Collect(maps.Keys(good))
 		names = append(names, "client_secret")
-		if path != startPath {
+		switch {
+		case good["refresh_token"] != nil:
+			names = append(names, "audience")
+		case good["username"] != nil:
 			names = append(names, "audience", "device")
 		}
 		for _, name := range names {
@@ -260,14 +263,21 @@ func TestParametersInTheQuery(t *testing.T) {
 				require.Zero(t, s.calls())
 			})
 		}
-		for _, query := range []string{"", "x=1", "scope=admin&audience=x&device=x&realm=x&connection=x&grant_type=x"} {
+		for _, query := range []string{"", "x=1", "scope=admin&audience=x&device=x&realm=x&connection=x&grant_type=x&everywhere=true"} {
 			t.Run(path+" harmless "+query, func(t *testing.T) {
 				s.forget()
 				a := s.post(t, path+"?"+query, jsonType, good.json(t))
 				require.Equal(t, 200, a.status, a.body)
-				if path == tokenPath {
-					require.Equal(t, "openid profile", s.signIns[0].Scope.String())
-					require.Empty(t, s.signIns[0].Audience)
+				for _, r := range s.signIns {
+					require.Equal(t, good["scope"], r.Scope.String())
+					require.Empty(t, r.Audience)
+				}
+				for _, r := range s.refreshes {
+					require.Equal(t, good["scope"], r.Scope.String())
+					require.Empty(t, r.Audience)
+				}
+				for _, r := range s.revocations {
+					require.False(t, r.Everywhere)
 				}
 			})
 		}

@@ -13,16 +13,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/scope"
 )
 
-// passwordlessGrant is the grant type of a code (wire contract 4).
-const passwordlessGrant = "http://auth0.com/oauth/grant-type/passwordless/otp"
+// Grant types at /oauth/token (wire contract 4).
+const (
+	passwordlessGrant = "http://auth0.com/oauth/grant-type/passwordless/otp"
+	refreshGrant      = "refresh_token"
+)
 
 // tokenResponse is RFC 6749 §5.1 with OIDC Core's id_token. Nothing is present without a value.
 type tokenResponse struct {
-	AccessToken string `json:"access_token"`
-	IDToken     string `json:"id_token,omitempty"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	Scope       string `json:"scope,omitempty"`
+	AccessToken  string `json:"access_token"`
+	IDToken      string `json:"id_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	Scope        string `json:"scope,omitempty"`
 }
 
 // token serves POST /oauth/token (RFC 6749 §3.2).
@@ -31,10 +35,13 @@ func (h *Handler) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if grant != passwordlessGrant {
-		return refuse(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type: want %s.", passwordlessGrant)
+	switch grant {
+	case passwordlessGrant:
+		return h.signIn(c, p, app, client.Passwordless, "realm", "otp")
+	case refreshGrant:
+		return h.refresh(c, p, app)
 	}
-	return h.signIn(c, p, app, client.Passwordless, "realm", "otp")
+	return refuse(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type: want %s or %s.", passwordlessGrant, refreshGrant)
 }
 
 // legacy serves POST /oauth/ro (wire contract 5), for clients that have it switched on.
@@ -70,33 +77,63 @@ func (h *Handler) signIn(c echo.Context, p params, app *client.Client, grant cli
 	if err != nil {
 		return err
 	}
-	optional := map[string]string{"scope": "", "audience": "", "device": ""}
-	for name := range optional {
-		if optional[name], err = p.get(name); err != nil {
-			return err
-		}
+	optional, err := p.may("scope", "audience", "device")
+	if err != nil {
+		return err
 	}
 	request := login.SignInRequest{
 		Client: app, Grant: grant, Phone: needed[0], Code: needed[1], Realm: needed[2],
-		Audience: optional["audience"], Device: optional["device"],
+		Scope: asked(optional[0]), Audience: optional[1], Device: optional[2],
 		Source: source(c), Address: c.RealIP(),
-	}
-	if strings.TrimSpace(optional["scope"]) != "" {
-		request.Scope = scope.Parse(optional["scope"])
 	}
 	if request.Device == "" {
 		request.Device = c.Request().UserAgent()
 	}
 	tokens, err := h.Login.SignIn(c.Request().Context(), request)
-	noteNumber(c, tokens.Phone)
+	return h.issue(c, tokens, err)
+}
+
+// refresh serves the refresh grant (RFC 6749 §6). A stray redirect_uri is ignored, as everywhere.
+func (h *Handler) refresh(c echo.Context, p params, app *client.Client) error {
+	needed, err := p.need("refresh_token")
 	if err != nil {
 		return err
 	}
-	httpserver.Note(c, slog.String("sid", tokens.SessionID), slog.String("tier", tokens.Tier))
+	optional, err := p.may("scope", "audience")
+	if err != nil {
+		return err
+	}
+	tokens, err := h.Login.Refresh(c.Request().Context(), login.RefreshRequest{
+		Client: app, Token: needed[0], Scope: asked(optional[0]), Audience: optional[1], Address: c.RealIP(),
+	})
+	return h.issue(c, tokens, err)
+}
+
+// issue answers with tokens, or with what kept them back.
+func (h *Handler) issue(c echo.Context, tokens login.Tokens, err error) error {
+	noteNumber(c, tokens.Phone)
+	if tokens.SessionID != "" {
+		httpserver.Note(c, slog.String("sid", tokens.SessionID))
+	}
+	if err != nil {
+		return err
+	}
+	httpserver.Note(c, slog.String("tier", tokens.Tier))
+	if tokens.Repeated {
+		httpserver.Note(c, slog.Bool("repeated", true))
+	}
 	private(c)
 	c.Response().Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
 	return c.JSON(http.StatusOK, tokenResponse{
-		AccessToken: tokens.Access, IDToken: tokens.ID, TokenType: "Bearer",
+		AccessToken: tokens.Access, IDToken: tokens.ID, RefreshToken: string(tokens.Refresh), TokenType: "Bearer",
 		ExpiresIn: int64(tokens.ExpiresIn.Seconds()), Scope: tokens.Scope.String(),
 	})
+}
+
+// asked is a scope parameter; nil if there is none.
+func asked(parameter string) scope.Set {
+	if strings.TrimSpace(parameter) == "" {
+		return nil
+	}
+	return scope.Parse(parameter)
 }

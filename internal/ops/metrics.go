@@ -15,8 +15,9 @@ type Metrics struct {
 	texts    *prometheus.CounterVec
 }
 
-// NewMetrics returns metrics in a registry of their own. queued is the length of the queue of texts.
-func NewMetrics(queued func() int) *Metrics {
+// NewMetrics returns metrics in a registry of their own. queued is the length of the queue of texts,
+// listAge how long ago the status lists were last brought up to date.
+func NewMetrics(queued func() int, listAge func() time.Duration) *Metrics {
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -31,7 +32,10 @@ func NewMetrics(queued func() int) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_sms_queue_length", Help: "Texts that wait to be handed to the provider.",
-		}, func() float64 { return float64(queued()) }))
+		}, func() float64 { return float64(queued()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "latchkey_status_list_age_seconds", Help: "How long ago revocations were last read into the status lists.",
+		}, func() float64 { return listAge().Seconds() }))
 	return m
 }
 

@@ -18,7 +18,7 @@ import (
 func serve(t *testing.T, h *ops.Handler, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	if h.Registry == nil {
-		h.Registry = ops.NewMetrics(func() int { return 0 }).Registry
+		h.Registry = ops.NewMetrics(func() int { return 0 }, noAge).Registry
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { ops.Fail(c, err) }
@@ -123,8 +123,8 @@ func TestWhatIsNotThere(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	waiting := 3
-	m := ops.NewMetrics(func() int { return waiting })
+	waiting, age := 3, 1500*time.Millisecond
+	m := ops.NewMetrics(func() int { return waiting }, func() time.Duration { return age })
 	observe := m.Observe("public")
 	observe("/oauth/token", "POST", 200, 3*time.Millisecond)
 	observe("/oauth/token", "POST", 200, 2*time.Second)
@@ -154,12 +154,18 @@ func TestMetrics(t *testing.T) {
 		`latchkey_sms_total{result="accepted"} 2`,
 		`latchkey_sms_total{result="blocked"} 1`,
 		`latchkey_sms_queue_length 3`,
+		"# TYPE latchkey_status_list_age_seconds gauge\nlatchkey_status_list_age_seconds 1.5\n",
 		"go_goroutines ",
 	} {
 		require.Contains(t, text, line)
 	}
 	require.NotContains(t, text, "BREW", "a caller makes no labels")
-	waiting = 0
-	require.Contains(t, serve(t, h, http.MethodGet, "/metrics").Body.String(), "latchkey_sms_queue_length 0")
-	ops.NewMetrics(func() int { return 0 }) // twice in one process, as tests and dev need
+	waiting, age = 0, 2*time.Hour
+	text = serve(t, h, http.MethodGet, "/metrics").Body.String()
+	require.Contains(t, text, "latchkey_sms_queue_length 0\n")
+	require.Contains(t, text, "latchkey_status_list_age_seconds 7200\n", "it is asked for anew each time")
+	require.NotContains(t, text, "latchkey_status_list_age_seconds{", "of all lists at once: no label by list")
+	ops.NewMetrics(func() int { return 0 }, noAge) // twice in one process, as tests and dev need
 }
+
+func noAge() time.Duration { return 0 }

@@ -1,6 +1,3 @@
-// Package session owns the Session: one sign-in of an account on one client and device, named by
-// the sid of its tokens. A session ends by its expiry or by being revoked, with a reason; it is
-// never reopened.
 package session
 
 import (
@@ -23,25 +20,42 @@ type Session struct {
 	// away, the sessions that it proved end.
 	Method     string
 	Identifier string
-	Scope      scope.Set
-	Tier       string
+	// Scope is the grant: what the sign-in was given, and what no refresh exceeds (RFC 6749 §6).
+	Scope scope.Set
+	// Audience is what was asked for at the sign-in; empty for our own userinfo endpoint.
+	Audience string
+	// Tier is that of the newest tokens.
+	Tier string
 	// Device is what the person would know it by: the client's own name for it, or its agent.
 	Device string
-	// Address is where the sign-in came from.
-	Address   string
-	AuthTime  time.Time
+	// Address is where the sign-in came from, LastAddress where the newest use did.
+	Address     string
+	LastAddress string
+	// AuthTime is when the person proved the identity.
+	AuthTime   time.Time
+	LastUsedAt time.Time
+	// ExpiresAt is when nothing of it is valid any more unless it is used again: neither its
+	// refresh token nor the last access token.
 	ExpiresAt time.Time
+	Family
+	// Place is where its tokens' status stands; the zero Place while status lists are off.
+	Place Place
+	// RevokedAt is zero while it lives.
+	RevokedAt     time.Time
+	RevokedReason Reason
 }
 
-// Reason says why a session was revoked, as it rests in the store.
-type Reason string
+// Place is an index of a token status list.
+type Place struct {
+	List  string
+	Index int
+}
 
-const (
-	// UserLeft ends all sessions of a person whom HR deactivated.
-	UserLeft Reason = "user_left"
-	// NumberMoved ends the sessions that a number proved which HR has changed or removed.
-	NumberMoved Reason = "number_moved"
-)
+// Refreshable reports whether the sign-in was given refresh tokens (OIDC Core §11).
+func (s Session) Refreshable() bool { return s.Scope.Has(scope.OfflineAccess) }
+
+// Revoked reports whether it was ended before its time.
+func (s Session) Revoked() bool { return !s.RevokedAt.IsZero() }
 
 // NewSID returns a session id: 130 random bits.
 func NewSID() string { return strings.ToLower(rand.Text()) }

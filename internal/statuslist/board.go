@@ -76,9 +76,11 @@ type shown struct {
 	expires time.Time // by the record's clock; all tokens have the same iat
 }
 
-// Served is a Status List Token to answer with. The caller must not change Body.
+// Served is a Status List Token to answer with. The caller must not change Body or Gzip.
 type Served struct {
 	Body []byte
+	// Gzip is Body compressed; nil where it is too short for that.
+	Gzip []byte
 	ETag string
 	// MaxAge is how long a cache may keep it, in whole seconds: the TTL, or what is left of its life.
 	MaxAge time.Duration
@@ -107,7 +109,7 @@ func (b *Board) Token(id string) (Served, error) {
 	if !ok {
 		return Served{}, ErrUnknownList
 	}
-	return Served{Body: t.body, ETag: t.etag, MaxAge: min(b.options.TTL, left.Truncate(time.Second))}, nil
+	return Served{Body: t.body, Gzip: t.gzip, ETag: t.etag, MaxAge: min(b.options.TTL, left.Truncate(time.Second))}, nil
 }
 
 // Age is the time since the last successful poll, or since NewBoard before the first.

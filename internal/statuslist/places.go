@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/outage"
 )
 
 // block is how many places a replica leases at once: one call to the record for so many sign-ins,
@@ -43,7 +45,7 @@ func (p *Places) Take(ctx context.Context) (Place, error) {
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
-		return Place{}, fmt.Errorf("wait for a status list place: %w", ctx.Err())
+		return Place{}, outage.Wrap("database", fmt.Errorf("wait for a status list place: %w", ctx.Err()))
 	}
 	defer p.done()
 	if p.lease.From == p.lease.To || now().Sub(p.leased) >= MaxBlockAge {

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	interval = time.Second           // between polls when nobody wakes us
-	rest     = 50 * time.Millisecond // after each: so many at a time share one encoding and one signature
-	patience = time.Minute           // for one poll; a whole reading of millions of revocations takes seconds
+	interval = time.Second            // between polls when nobody wakes us
+	rest     = 200 * time.Millisecond // after each: so many at a time share one encoding and one signature
+	patience = time.Minute            // for one poll; a whole reading of millions of revocations takes seconds
 )
 
 // Run polls every second, and at once when wake has something, until ctx ends. The sender should

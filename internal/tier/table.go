@@ -10,8 +10,9 @@ import (
 )
 
 // NewTable checks tiers, in the order in which their rules are tried, and returns them as a
-// Table. The error joins every mistake; each says what to do. A lifetime of zero takes the default.
-func NewTable(tiers []Tier) (*Table, error) {
+// Table. The error joins every mistake; each says what to do. A lifetime of zero takes the default;
+// maxAccess is the longest that access tokens may live.
+func NewTable(tiers []Tier, maxAccess time.Duration) (*Table, error) {
 	table := &Table{}
 	var errs []error
 	fail := func(i int, format string, args ...any) {
@@ -33,8 +34,8 @@ func NewTable(tiers []Tier) (*Table, error) {
 		if t.IDTokenLifetime == 0 {
 			t.IDTokenLifetime = DefaultIDTokenLifetime
 		}
-		if t.AccessTokenLifetime < time.Minute || t.AccessTokenLifetime > MaxAccessTokenLifetime {
-			fail(i, "access_token_lifetime of %s is %s: want 1m to %s", t.Name, t.AccessTokenLifetime, MaxAccessTokenLifetime)
+		if t.AccessTokenLifetime < time.Minute || t.AccessTokenLifetime > maxAccess {
+			fail(i, "access_token_lifetime of %s is %s: want 1m to %s", t.Name, t.AccessTokenLifetime, maxAccess)
 		}
 		if t.IDTokenLifetime < time.Minute || t.IDTokenLifetime > 24*time.Hour {
 			fail(i, "id_token_lifetime of %s is %s: want 1m to 24h", t.Name, t.IDTokenLifetime)

@@ -17,9 +17,17 @@ const (
 // Limits of token lifetimes (security requirement J2).
 const (
 	DefaultAccessTokenLifetime = 15 * time.Minute
-	MaxAccessTokenLifetime     = time.Hour
 	DefaultIDTokenLifetime     = time.Hour
 )
+
+// MaxAccessTokenLifetime is the ceiling. Where services can hear of revoked tokens by a status
+// list, it is higher.
+func MaxAccessTokenLifetime(statusList bool) time.Duration {
+	if statusList {
+		return 24 * time.Hour
+	}
+	return time.Hour
+}
 
 // Tier is what a person at this level may do.
 type Tier struct {

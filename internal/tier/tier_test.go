@@ -61,7 +61,7 @@ func TestNewTableNamesEachMistake(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			table, err := tier.NewTable(tc.tiers)
+			table, err := tier.NewTable(tc.tiers, time.Hour)
 			require.Error(t, err)
 			require.Nil(t, table)
 			mistakes := strings.Split(err.Error(), "\n")
@@ -94,7 +94,7 @@ func TestUnreachableRules(t *testing.T) {
 		"two conditions, one of more values": {when{"title": {"a", "b"}, "groups": {"x"}}, when{"title": {"a"}, "groups": {"x", "y"}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := tier.NewTable([]tier.Tier{anonymous, named("one", tc.earlier), named("two", tc.later), employee})
+			_, err := tier.NewTable([]tier.Tier{anonymous, named("one", tc.earlier), named("two", tc.later), employee}, time.Hour)
 			if !tc.unreachable {
 				require.NoError(t, err)
 				return
@@ -107,13 +107,41 @@ func TestUnreachableRules(t *testing.T) {
 func TestDefaultLifetimes(t *testing.T) {
 	table, err := tier.NewTable([]tier.Tier{
 		anonymous, {Name: tier.Employee, AccessTokenLifetime: time.Minute, IDTokenLifetime: 24 * time.Hour},
-	})
+	}, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, 15*time.Minute, table.Anonymous().AccessTokenLifetime)
 	require.Equal(t, time.Hour, table.Anonymous().IDTokenLifetime)
 	set := table.Resolve(user{})
 	require.Equal(t, time.Minute, set.AccessTokenLifetime)
 	require.Equal(t, 24*time.Hour, set.IDTokenLifetime)
+}
+
+// J2 and J9: tokens may live long only where services can hear that they were revoked.
+func TestAccessTokenCeiling(t *testing.T) {
+	for name, tc := range map[string]struct {
+		statusList bool
+		lifetime   time.Duration
+		want       string
+	}{
+		"with a status list, at the ceiling":    {true, 24 * time.Hour, ""},
+		"with a status list, beyond it":         {true, 24*time.Hour + 1, "access_token_lifetime of employee is 24h0m0.000000001s: want 1m to 24h0m0s"},
+		"without a status list, at the ceiling": {false, time.Hour, ""},
+		"without a status list, beyond it":      {false, time.Hour + 1, "access_token_lifetime of employee is 1h0m0.000000001s: want 1m to 1h0m0s"},
+		"without a status list, a day":          {false, 24 * time.Hour, "access_token_lifetime of employee is 24h0m0s: want 1m to 1h0m0s"},
+		"with a status list, too short":         {true, time.Second, "access_token_lifetime of employee is 1s: want 1m to 24h0m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, err := tier.NewTable([]tier.Tier{anonymous, {Name: tier.Employee, AccessTokenLifetime: tc.lifetime}},
+				tier.MaxAccessTokenLifetime(tc.statusList))
+			if tc.want != "" {
+				require.ErrorContains(t, err, "tiers[1]: "+tc.want)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tc.lifetime, table.Resolve(user{}).AccessTokenLifetime)
+			require.Equal(t, tier.DefaultAccessTokenLifetime, table.Anonymous().AccessTokenLifetime)
+		})
+	}
 }
 
 func TestResolve(t *testing.T) {
@@ -124,7 +152,7 @@ func TestResolve(t *testing.T) {
 		named("sales", when{"department": {"Sales"}}),
 		named("partner", when{"email_domain": {"partner.example"}}),
 		{Name: tier.Employee, Permissions: []string{"shifts:read"}, Scopes: []string{"openid"}},
-	})
+	}, time.Hour)
 	require.NoError(t, err)
 	for name, tc := range map[string]struct {
 		who  user

@@ -39,12 +39,18 @@ type SignIn struct {
 	// Audience is what the access token is for; empty means our own userinfo endpoint.
 	Audience string
 	Scope    scope.Set
-	Tier     tier.Tier
-	// AuthTime is when the person proved the number.
+	// IdentityToken asks for an ID token too: openid was granted (OIDC Core §3.1.2.1).
+	IdentityToken bool
+	Tier          tier.Tier
+	// AuthTime is when the person proved the number, IssuedAt is now.
 	AuthTime time.Time
+	IssuedAt time.Time
 	// Method is the RFC 8176 name of how.
 	Method  string
 	Profile Profile
+	// StatusList and StatusIndex are where the access token's status stands; without a list, nowhere.
+	StatusList  string
+	StatusIndex int
 }
 
 // Profile is what ID tokens and userinfo say of the person, by scope.
@@ -70,20 +76,20 @@ func NewMinter(issuer string, keys Keys, now func() time.Time) *Minter {
 // Minted is the tokens of one sign-in.
 type Minted struct {
 	Access string
-	// ID is empty unless the scope holds openid.
+	// ID is empty unless SignIn.IdentityToken asks for it.
 	ID        string
 	ExpiresIn time.Duration
 }
 
 // Mint signs the tokens for a sign-in. iat is never in the future of our clock (J8).
 func (m *Minter) Mint(ctx context.Context, s SignIn) (Minted, error) {
-	now := m.now()
+	now := s.IssuedAt
 	access, err := m.sign(ctx, s.Algorithm, accesstoken.Type, m.accessClaims(s, now))
 	if err != nil {
 		return Minted{}, fmt.Errorf("access token: %w", err)
 	}
 	minted := Minted{Access: access, ExpiresIn: s.Tier.AccessTokenLifetime}
-	if s.Scope.Has(scope.OpenID) {
+	if s.IdentityToken {
 		minted.ID, err = m.sign(ctx, s.Algorithm, idTokenType, m.idClaims(s, access, now))
 		if err != nil {
 			return Minted{}, fmt.Errorf("ID token: %w", err)
@@ -95,17 +101,29 @@ func (m *Minter) Mint(ctx context.Context, s SignIn) (Minted, error) {
 // UserInfoAudience is the audience of access tokens for which no other was asked.
 func (m *Minter) UserInfoAudience() string { return m.issuer + "userinfo" }
 
+// Issuer is the iss of every token.
+func (m *Minter) Issuer() string { return m.issuer }
+
+// StatusListURI is where a token status list is served, and the sub of its own token.
+func (m *Minter) StatusListURI(list string) string { return m.issuer + "status-lists/" + list }
+
 func (m *Minter) accessClaims(s SignIn, now time.Time) accesstoken.Claims {
 	audience := s.Audience
 	if audience == "" {
 		audience = m.UserInfoAudience()
 	}
-	return accesstoken.Claims{
+	claims := accesstoken.Claims{
 		Issuer: m.issuer, Subject: s.Subject, Audience: audience, ClientID: s.ClientID, AuthorizedParty: s.ClientID,
 		IssuedAt: now.Unix(), Expiry: now.Add(s.Tier.AccessTokenLifetime).Unix(), AuthTime: s.AuthTime.Unix(),
 		ID: rand.Text(), SessionID: s.SessionID, ACR: ACR, AMR: []string{s.Method},
 		Scope: s.Scope.String(), Tier: s.Tier.Name, Permissions: s.Tier.Permissions,
 	}
+	if s.StatusList != "" {
+		claims.Status = &accesstoken.Status{StatusList: accesstoken.StatusList{
+			Index: s.StatusIndex, URI: m.StatusListURI(s.StatusList),
+		}}
+	}
+	return claims
 }
 
 // idClaims are those of OIDC Core §2 and §5.4. Tier is there for the app, which takes the access

@@ -78,16 +78,16 @@ func TestNoClaimWithoutAValue(t *testing.T) {
 			require.NotEqual(t, []any{}, value, "%s: %s", name, claim)
 		}
 		for _, absent := range []string{"permissions", "name", "nickname", "email", "email_verified", "phone_number",
-			"phone_number_verified", "updated_at", "nonce", "org_id", "org_name", "nbf", "picture"} {
+			"phone_number_verified", "updated_at", "nonce", "org_id", "org_name", "nbf", "picture", "status"} {
 			require.NotContains(t, claims, absent, name)
 		}
 	}
 	_, claims := decode(t, minted.Access)
 	require.Equal(t, issuer+"userinfo", claims["aud"], "without an audience it is for userinfo")
 
-	bare.Scope = nil
+	bare.Scope, bare.IdentityToken = nil, false
 	minted = mint(t, m, bare)
-	require.Empty(t, minted.ID, "no ID token without openid")
+	require.Empty(t, minted.ID, "no ID token that was not asked for")
 	_, claims = decode(t, minted.Access)
 	require.NotContains(t, claims, "scope")
 }

@@ -65,7 +65,7 @@ func alice(t *testing.T, c *clock) token.SignIn {
 		Scope: scope.Set{"openid", "profile", "email", "phone", "read:shifts"},
 		Tier: tier.Tier{Name: "manager", Permissions: []string{"shifts:read", "shifts:write"},
 			AccessTokenLifetime: 15 * time.Minute, IDTokenLifetime: time.Hour},
-		AuthTime: c.now().Add(-time.Minute), Method: "sms",
+		IdentityToken: true, AuthTime: c.now().Add(-time.Minute), IssuedAt: c.now(), Method: "sms",
 		Profile: token.Profile{Name: "Alice", Email: "alice@example.com", Phone: number(t, "+447700900123"),
 			UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("", 3600))},
 	}

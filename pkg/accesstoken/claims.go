@@ -29,4 +29,18 @@ type Claims struct {
 	// Tier is how far the person may go: "anonymous", "employee", or an operator's own.
 	Tier        string   `json:"tier"`
 	Permissions []string `json:"permissions,omitempty"`
+	// Status says where to ask whether the token was revoked; nil where the issuer has switched
+	// status lists off.
+	Status *Status `json:"status,omitempty"`
+}
+
+// Status is the status claim (draft-ietf-oauth-status-list §6.1).
+type Status struct {
+	StatusList StatusList `json:"status_list"`
+}
+
+// StatusList is a token's place: the bit at Index of the list at URI is 1 once it is revoked.
+type StatusList struct {
+	Index int    `json:"idx"`
+	URI   string `json:"uri"`
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
@@ -17,14 +16,19 @@ import (
 // through enter, change and leave, whatever brought it about; each takes any number of people and
 // costs a handful of statements per batch.
 type application struct {
-	tx            *gorm.DB
+	store         *Store
+	tx            *work
 	source        string
 	actor         string
 	now           time.Time
 	sessionsEnded int
+	// left and moved are the users whose sessions end with it: all of them, or those that a
+	// number proved which is not theirs any more.
+	left, moved []string
 }
 
-func (a *application) apply(changes directory.ChangeSet) error {
+// write makes the people what the change set says.
+func (a *application) write(changes directory.ChangeSet) error {
 	if err := a.leave(changes.Leave); err != nil {
 		return fmt.Errorf("people leave: %w", err)
 	}
@@ -34,10 +38,22 @@ func (a *application) apply(changes directory.ChangeSet) error {
 	if err := a.enter(changes.Enter); err != nil {
 		return fmt.Errorf("people enter: %w", err)
 	}
+	return nil
+}
+
+// finish ends the sessions that hung on what has changed, and writes the summary. It comes last:
+// once it has begun, no other revocation commits before this one (see end).
+func (a *application) finish(changes directory.ChangeSet) error {
 	if changes.Empty() {
 		return nil
 	}
-	return record(a.tx, []audit.Event{{At: a.now, Kind: audit.FeedApplied, Actor: a.actor, Detail: map[string]any{
+	if err := a.personLeft(); err != nil {
+		return fmt.Errorf("end sessions of people who left: %w", err)
+	}
+	if err := a.numberMoved(); err != nil {
+		return fmt.Errorf("end sessions of moved numbers: %w", err)
+	}
+	return record(a.tx.DB, []audit.Event{{At: a.now, Kind: audit.FeedApplied, Actor: a.actor, Detail: map[string]any{
 		"source": a.source, "entered": len(changes.Enter), "changed": len(changes.Change), "left": len(changes.Leave),
 		"sessions_ended": a.sessionsEnded,
 	}}})
@@ -58,13 +74,12 @@ func (a *application) enter(people []directory.Person) error {
 	if err := a.tx.CreateInBatches(rows, batch).Error; err != nil {
 		return err
 	}
-	return record(a.tx, events)
+	return record(a.tx.DB, events)
 }
 
-// change writes what HR now says, and ends the sessions that hung on what it said before: those of
+// change writes what HR now says. The sessions that hung on what it said before will end: those of
 // a number that was taken away, and whatever is left from before a re-hire.
 func (a *application) change(changes []directory.Change) error {
-	var moved, rehired []string
 	rows := make([]userRow, len(changes))
 	events := make([]audit.Event, len(changes))
 	for i, c := range changes {
@@ -74,10 +89,10 @@ func (a *application) change(changes []directory.Change) error {
 		events[i] = a.event(audit.UserChanged, c.User)
 		events[i].Detail = differences(c)
 		if c.PhoneChanged() {
-			moved = append(moved, user.ID)
+			a.moved = append(a.moved, user.ID)
 		}
 		if c.Rehired() {
-			rehired = append(rehired, user.ID)
+			a.left = append(a.left, user.ID)
 		}
 	}
 	if len(rows) == 0 {
@@ -94,16 +109,10 @@ func (a *application) change(changes []directory.Change) error {
 	if err := a.tx.Clauses(overwrite).CreateInBatches(rows, batch).Error; err != nil {
 		return err
 	}
-	if err := a.numberMoved(moved); err != nil {
-		return err
-	}
-	if err := a.endSessions(rehired, session.UserLeft); err != nil {
-		return err
-	}
-	return record(a.tx, events)
+	return record(a.tx.DB, events)
 }
 
-// leave deactivates people and ends all their sessions (P4).
+// leave deactivates people. All their sessions will end (P4).
 func (a *application) leave(leavers []directory.Leaving) error {
 	ids := make([]string, len(leavers))
 	events := make([]audit.Event, len(leavers))
@@ -121,10 +130,8 @@ func (a *application) leave(leavers []directory.Leaving) error {
 			return err
 		}
 	}
-	if err := a.endSessions(ids, session.UserLeft); err != nil {
-		return err
-	}
-	return record(a.tx, events)
+	a.left = append(a.left, ids...)
+	return record(a.tx.DB, events)
 }
 
 // own refuses users that are not the source's: no source may touch another's people.
@@ -143,35 +150,27 @@ func (a *application) own(userIDs []string) error {
 	return nil
 }
 
-// numberMoved ends the sessions of users that were proven by a number which is not theirs any
-// more (P5). Who signs in with the old number from now on is matched anew.
-func (a *application) numberMoved(userIDs []string) error {
-	for some := range slices.Chunk(userIDs, batch) {
-		ended := a.tx.Exec(`
-UPDATE sessions SET revoked_at = ?, revoked_reason = ?
-WHERE revoked_at IS NULL AND method = 'sms' AND subject IN (
-    SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id
-    WHERE users.id IN ? AND COALESCE(users.phone, '') <> sessions.identifier
-)`, toMicros(a.now), session.NumberMoved, some)
-		if ended.Error != nil {
-			return fmt.Errorf("end sessions of moved numbers: %w", ended.Error)
-		}
-		a.sessionsEnded += int(ended.RowsAffected)
-	}
-	return nil
+// personLeft ends all sessions of users who left (P4), and whatever is left from before a re-hire.
+func (a *application) personLeft() error {
+	return a.end(a.left, session.UserLeft, "subject IN (SELECT subject FROM accounts WHERE user_id IN ?)")
 }
 
-// endSessions ends all sessions of users.
-func (a *application) endSessions(userIDs []string, reason session.Reason) error {
+// numberMoved ends the sessions of users that were proven by a number which is not theirs any
+// more (P5). Who signs in with the old number from now on is matched anew.
+func (a *application) numberMoved() error {
+	return a.end(a.moved, session.NumberMoved, `method = 'sms' AND subject IN (
+    SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id
+    WHERE users.id IN ? AND COALESCE(users.phone, '') <> sessions.identifier)`)
+}
+
+func (a *application) end(userIDs []string, reason session.Reason, where string) error {
+	how := session.Ending{Reason: reason, Actor: a.actor, Detail: map[string]any{"source": a.source}}
 	for some := range slices.Chunk(userIDs, batch) {
-		ended := a.tx.Exec(`
-UPDATE sessions SET revoked_at = ?, revoked_reason = ?
-WHERE revoked_at IS NULL AND subject IN (SELECT subject FROM accounts WHERE user_id IN ?)`,
-			toMicros(a.now), reason, some)
-		if ended.Error != nil {
-			return fmt.Errorf("end sessions: %w", ended.Error)
+		n, err := a.store.end(a.tx, how, where, some)
+		if err != nil {
+			return err
 		}
-		a.sessionsEnded += int(ended.RowsAffected)
+		a.sessionsEnded += n
 	}
 	return nil
 }

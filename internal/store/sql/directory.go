@@ -20,20 +20,23 @@ var errDryRun = errors.New("sql: dry run")
 // Apply implements directory.Store.
 func (s *Store) Apply(ctx context.Context, source, actor string, dryRun bool, plan directory.Plan) (directory.Applied, error) {
 	var applied directory.Applied
-	err := s.transaction(ctx, func(tx *gorm.DB) error {
-		if err := s.lockSource(tx, source); err != nil {
+	err := s.transaction(ctx, func(tx *work) error {
+		if err := s.lockSource(tx.DB, source); err != nil {
 			return err
 		}
-		changes, err := plan(usersOf(tx, source))
+		changes, err := plan(usersOf(tx.DB, source))
 		if err != nil {
 			return err
 		}
-		a := application{tx: tx, source: source, actor: actor, now: s.now()}
-		if err := a.apply(changes); err != nil {
+		a := application{store: s, tx: tx, source: source, actor: actor, now: s.now()}
+		if err := a.write(changes); err != nil {
 			return err
 		}
-		conflicts, err := conflictsOf(tx, source)
+		conflicts, err := conflictsOf(tx.DB, source)
 		if err != nil {
+			return err
+		}
+		if err := a.finish(changes); err != nil {
 			return err
 		}
 		applied = directory.Applied{Conflicts: conflicts, SessionsEnded: a.sessionsEnded}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
@@ -32,7 +31,7 @@ func (s *Store) Keys(ctx context.Context) ([]keyring.Key, error) {
 
 // AddCurrent implements keyring.Store: the unique index on current keys picks the winner.
 func (s *Store) AddCurrent(ctx context.Context, key keyring.Key) error {
-	return s.transaction(ctx, func(tx *gorm.DB) error {
+	return s.transaction(ctx, func(tx *work) error {
 		row := keyRow{
 			KID: key.KID, Algorithm: key.Algorithm, State: keyring.Current, Sealed: key.Sealed,
 			CreatedAt: toMicros(key.CreatedAt), PublishedAt: toMicros(key.PublishedAt), ActivatedAt: toMicros(key.ActivatedAt),
@@ -41,8 +40,8 @@ func (s *Store) AddCurrent(ctx context.Context, key keyring.Key) error {
 		if added.Error != nil || added.RowsAffected == 0 {
 			return added.Error
 		}
-		err := record(tx, []audit.Event{{
-			At: key.CreatedAt, Kind: audit.KeyCreated, Actor: "system",
+		err := record(tx.DB, []audit.Event{{
+			At: key.CreatedAt, Kind: audit.KeyCreated, Actor: audit.System,
 			Detail: map[string]any{"kid": key.KID, "algorithm": key.Algorithm},
 		}})
 		if err != nil {

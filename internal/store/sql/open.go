@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,12 @@ type Options struct {
 	// TransactionPooler is for PgBouncer in transaction mode, where a prepared statement is
 	// not there any more in the next transaction.
 	TransactionPooler bool
-	Now               func() time.Time
+	// Now stands for every clock, the database's too, in tests. Without it, what replicas have to
+	// agree on is told by PostgreSQL's clock.
+	Now func() time.Time
+	// Revoked is called after sessions were revoked for good, however that came about. It must
+	// not wait.
+	Revoked func()
 }
 
 // Store is the record. It is safe for concurrent use.
@@ -52,6 +58,9 @@ type Store struct {
 	db      *gorm.DB
 	dialect dialect
 	now     func() time.Time
+	// clock is an SQL expression for now, in microseconds.
+	clock   func() string
+	revoked func()
 	// folder is removed at the end; empty for a database that stays.
 	folder string
 }
@@ -93,7 +102,6 @@ func Open(address string, opts Options) (*Store, error) {
 		// Columns by name: a migration that adds one must not break the statements that a
 		// replica of the version before has prepared.
 		QueryFields: true,
-		NowFunc:     opts.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -105,7 +113,25 @@ func Open(address string, opts Options) (*Store, error) {
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{db: db, dialect: on, now: opts.Now, folder: folder}, nil
+	s := &Store{db: db, dialect: on, now: opts.Now, revoked: opts.Revoked, folder: folder}
+	s.setClock()
+	return s, nil
+}
+
+// setClock makes PostgreSQL's clock the one that counts, so that replicas whose own differ agree;
+// beside SQLite there is only ours.
+func (s *Store) setClock() {
+	ours := s.now != nil || s.dialect == onSQLite
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.clock = func() string { return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)" }
+	if ours {
+		s.clock = func() string { return strconv.FormatInt(s.now().UnixMicro(), 10) }
+	}
+	if s.revoked == nil {
+		s.revoked = func() {}
+	}
 }
 
 // touch makes a SQLite file that nobody else can read: it holds people's numbers.
@@ -165,14 +191,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate(s.db.WithContext(ctx).Exec("UPDATE sources SET applied_at = applied_at WHERE name = ''").Error)
 }
 
-// Clock returns the server's time; SQLite's is our own.
+// Clock returns the server's time; beside SQLite it is our own.
 func (s *Store) Clock(ctx context.Context) (time.Time, error) {
-	if s.dialect == onSQLite {
-		return s.now(), nil
-	}
-	var now time.Time
-	err := s.db.WithContext(ctx).Raw("SELECT clock_timestamp()").Scan(&now).Error
-	return now, translate(err)
+	var now micros
+	err := s.db.WithContext(ctx).Raw("SELECT " + s.clock()).Scan(&now).Error
+	return now.time(), translate(err)
 }
 
 // Version describes the engine to an operator.
@@ -186,11 +209,26 @@ func (s *Store) Version(ctx context.Context) (string, error) {
 	return version, translate(err)
 }
 
+// work is one attempt at a transaction.
+type work struct {
+	*gorm.DB
+	// ended is how many sessions it revokes.
+	ended int
+}
+
 // transaction runs f in one transaction, again from the start while it loses races.
-func (s *Store) transaction(ctx context.Context, f func(tx *gorm.DB) error) error {
+func (s *Store) transaction(ctx context.Context, f func(tx *work) error) error {
 	var err error
 	for range maxAttempts {
-		if err = s.db.WithContext(ctx).Transaction(f, &sql.TxOptions{}); !raced(err) {
+		var tx work
+		err = s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			tx = work{DB: db}
+			return f(&tx)
+		}, &sql.TxOptions{})
+		if err == nil && tx.ended > 0 {
+			s.revoked()
+		}
+		if !raced(err) {
 			break
 		}
 	}

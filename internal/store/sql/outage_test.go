@@ -21,7 +21,11 @@ func TestADatabaseThatIsGoneIsAnOutage(t *testing.T) {
 	server := testservers.StartPostgres(t)
 	store := openMigrated(t, server.DSN())
 	server.Kill()
-	_, err := signIn(t.Context(), store, alpha)
+	var err error
+	require.Eventually(t, func() bool { // the server's children live on for a moment
+		_, err = signIn(t.Context(), store, alpha)
+		return err != nil && store.Ping(t.Context()) != nil
+	}, 10*time.Second, 20*time.Millisecond)
 	require.True(t, outage.Is(err), "%v", err)
 	require.True(t, outage.Is(store.Ping(t.Context())))
 	require.NotContains(t, err.Error(), alpha)

@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/scope"
 	"github.com/latchkey-id/latchkey/internal/session"
 )
 
@@ -127,26 +128,69 @@ type identityRow struct {
 func (identityRow) TableName() string { return "identities" }
 
 type sessionRow struct {
-	SID        string
-	Subject    string
-	ClientID   string
-	CodeUse    string
-	Method     string
-	Identifier string
-	Scope      string
-	Tier       string
-	Device     string
-	Address    string
-	AuthTime   micros
-	ExpiresAt  micros
+	SID            string
+	Subject        string
+	ClientID       string
+	CodeUse        string
+	Method         string
+	Identifier     string
+	Scope          string
+	Audience       string
+	Tier           string
+	Device         string
+	Address        string
+	LastAddress    string
+	AuthTime       micros
+	LastUsedAt     micros
+	ExpiresAt      micros
+	Generation     int64
+	RotatedAt      micros
+	LateGeneration int64
+	LateStreak     int
+	StatusList     string
+	StatusIndex    int
+	RevokedAt      *micros
+	RevokedReason  session.Reason
 }
 
 func newSessionRow(s session.Session) sessionRow {
 	return sessionRow{
 		SID: s.SID, Subject: s.Subject, ClientID: s.ClientID, CodeUse: s.CodeUse, Method: s.Method, Identifier: s.Identifier,
-		Scope: s.Scope.String(), Tier: s.Tier, Device: s.Device, Address: s.Address,
-		AuthTime: toMicros(s.AuthTime), ExpiresAt: toMicros(s.ExpiresAt),
+		Scope: s.Scope.String(), Audience: s.Audience, Tier: s.Tier, Device: s.Device, Address: s.Address, LastAddress: s.LastAddress,
+		AuthTime: toMicros(s.AuthTime), LastUsedAt: toMicros(s.LastUsedAt), ExpiresAt: toMicros(s.ExpiresAt),
+		Generation: s.Generation, RotatedAt: toMicros(s.RotatedAt), LateGeneration: s.LateGeneration, LateStreak: s.LateStreak,
+		StatusList: s.Place.List, StatusIndex: s.Place.Index,
 	}
+}
+
+// sessionColumns are what session reads, in the order of sessionRow.scan.
+const sessionColumns = `s.sid, s.subject, s.client_id, s.code_use, s.method, s.identifier, s.scope, s.audience, s.tier,
+    s.device, s.address, s.last_address, s.auth_time, s.last_used_at, s.expires_at, s.generation, s.rotated_at,
+    s.late_generation, s.late_streak, s.status_list, s.status_index, s.revoked_at, s.revoked_reason`
+
+// scan are the places that sessionColumns go to.
+func (r *sessionRow) scan() []any {
+	return []any{
+		&r.SID, &r.Subject, &r.ClientID, &r.CodeUse, &r.Method, &r.Identifier, &r.Scope, &r.Audience, &r.Tier,
+		&r.Device, &r.Address, &r.LastAddress, &r.AuthTime, &r.LastUsedAt, &r.ExpiresAt, &r.Generation, &r.RotatedAt,
+		&r.LateGeneration, &r.LateStreak, &r.StatusList, &r.StatusIndex, &r.RevokedAt, &r.RevokedReason,
+	}
+}
+
+func (r *sessionRow) session() session.Session {
+	s := session.Session{
+		SID: r.SID, Subject: r.Subject, ClientID: r.ClientID, CodeUse: r.CodeUse, Method: r.Method, Identifier: r.Identifier,
+		Scope: scope.Parse(r.Scope), Audience: r.Audience, Tier: r.Tier, Device: r.Device, Address: r.Address, LastAddress: r.LastAddress,
+		AuthTime: r.AuthTime.time(), LastUsedAt: r.LastUsedAt.time(), ExpiresAt: r.ExpiresAt.time(),
+		Family: session.Family{
+			Generation: r.Generation, RotatedAt: r.RotatedAt.time(), LateGeneration: r.LateGeneration, LateStreak: r.LateStreak,
+		},
+		Place: session.Place{List: r.StatusList, Index: r.StatusIndex}, RevokedReason: r.RevokedReason,
+	}
+	if r.RevokedAt != nil {
+		s.RevokedAt = r.RevokedAt.time()
+	}
+	return s
 }
 
 type keyRow struct {

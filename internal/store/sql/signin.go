@@ -2,20 +2,14 @@ package sql
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
 	"github.com/latchkey-id/latchkey/internal/account"
 	"github.com/latchkey-id/latchkey/internal/audit"
-	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
-	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
 )
 
@@ -26,6 +20,9 @@ type found struct {
 	OwnSubject   *string
 	HeldSubject  *string
 	HeldByUserID *string
+	// Sessions is how many live ones the account has that probably signs in.
+	Sessions int
+	Now      micros
 }
 
 // whoIsBehind reads everything that a sign-in asks in one statement. The two LEFT JOINs on TRUE
@@ -33,7 +30,7 @@ type found struct {
 const whoIsBehind = `
 WITH person AS (
     SELECT id, source, external_id, name, phone, email, department, title, employment_type, groups, active, created_at, updated_at
-    FROM users WHERE phone = ? AND active ORDER BY id LIMIT 2 %s
+    FROM users WHERE phone = ? AND active ORDER BY id LIMIT 2 %[1]s
 )
 SELECT COALESCE(person.id, '') AS id, COALESCE(person.source, '') AS source, COALESCE(person.external_id, '') AS external_id,
     COALESCE(person.name, '') AS name, person.phone, COALESCE(person.email, '') AS email,
@@ -41,7 +38,9 @@ SELECT COALESCE(person.id, '') AS id, COALESCE(person.source, '') AS source, COA
     COALESCE(person.employment_type, '') AS employment_type, COALESCE(person.groups, '[]') AS groups,
     COALESCE(person.active, FALSE) AS active, COALESCE(person.created_at, 0) AS created_at,
     COALESCE(person.updated_at, 0) AS updated_at,
-    own.subject AS own_subject, held.subject AS held_subject, held.user_id AS held_by_user_id
+    own.subject AS own_subject, held.subject AS held_subject, held.user_id AS held_by_user_id,
+    (SELECT COUNT(*) FROM sessions WHERE subject = COALESCE(own.subject, held.subject) AND revoked_at IS NULL AND expires_at > %[2]s),
+    %[2]s
 FROM (SELECT 1) AS always
 LEFT JOIN person ON TRUE
 LEFT JOIN accounts own ON own.user_id = person.id
@@ -50,8 +49,8 @@ LEFT JOIN accounts held ON held.subject = i.subject`
 
 // SignIn implements login.Store.
 func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(login.Found) (login.Entry, error)) error {
-	return s.transaction(ctx, func(tx *gorm.DB) error {
-		facts, err := s.whoIsBehind(tx, id)
+	return s.transaction(ctx, func(tx *work) error {
+		facts, sessions, err := s.whoIsBehind(tx.DB, id, s.heldStill())
 		if err != nil {
 			return err
 		}
@@ -59,29 +58,42 @@ func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(log
 		if err != nil {
 			return err
 		}
+		if err := s.settle(tx, id, facts, entry.Decision); err != nil {
+			return err
+		}
 		if entry.Session != nil {
-			if err := s.settle(tx, id, facts, entry.Decision); err != nil {
-				return err
-			}
-			if err := openSession(tx, newSessionRow(*entry.Session)); err != nil {
+			if err := openSession(tx.DB, newSessionRow(*entry.Session)); err != nil {
 				return fmt.Errorf("open session: %w", err)
 			}
 		}
-		return record(tx, entry.Events)
+		if err := record(tx.DB, entry.Events); err != nil {
+			return err
+		}
+		if entry.Session == nil || entry.KeepSessions == 0 || sessions < entry.KeepSessions {
+			return nil
+		}
+		return s.endOldest(tx, entry.Session.Subject, entry.KeepSessions)
 	})
 }
 
-func (s *Store) whoIsBehind(tx *gorm.DB, id account.Identity) (login.Found, error) {
-	hold := "" // SQLite holds everybody still by itself
+// heldStill locks the User whom a sign-in finds until it is done; SQLite holds everybody still by itself.
+func (s *Store) heldStill() string {
 	if s.dialect == onPostgres {
-		hold = "FOR SHARE"
+		return "FOR SHARE"
 	}
-	rows, err := scanFound(tx.Raw(fmt.Sprintf(whoIsBehind, hold), id.Identifier, id.Method, id.Identifier))
+	return ""
+}
+
+// whoIsBehind also returns how many live sessions the account has.
+func (s *Store) whoIsBehind(tx *gorm.DB, id account.Identity, hold string) (login.Found, int, error) {
+	rows, err := scanFound(tx.Raw(fmt.Sprintf(whoIsBehind, hold, s.clock()), id.Identifier, id.Method, id.Identifier))
 	if err != nil {
-		return login.Found{}, fmt.Errorf("find who is behind a number: %w", err)
+		return login.Found{}, 0, fmt.Errorf("find who is behind a number: %w", err)
 	}
 	var facts login.Found
+	sessions := 0
 	for _, row := range rows {
+		facts.Now, sessions = row.Now.time(), row.Sessions
 		if row.HeldSubject != nil {
 			facts.Holder = &account.Account{Subject: *row.HeldSubject, UserID: deref(row.HeldByUserID)}
 		}
@@ -90,14 +102,14 @@ func (s *Store) whoIsBehind(tx *gorm.DB, id account.Identity) (login.Found, erro
 		}
 		user, err := row.User.user()
 		if err != nil {
-			return login.Found{}, err
+			return login.Found{}, 0, err
 		}
 		facts.Users = append(facts.Users, user)
 		if row.OwnSubject != nil {
 			facts.UserAccount = &account.Account{Subject: *row.OwnSubject, UserID: user.ID}
 		}
 	}
-	return facts, nil
+	return facts, sessions, nil
 }
 
 // scanFound reads by hand, and openSession and record write so: on the one path that is taken at
@@ -114,7 +126,7 @@ func scanFound(query *gorm.DB) ([]found, error) {
 		u := &f.User
 		if err := rows.Scan(&u.ID, &u.Source, &u.ExternalID, &u.Name, &u.Phone, &u.Email, &u.Department, &u.Title,
 			&u.EmploymentType, &u.Groups, &u.Active, &u.CreatedAt, &u.UpdatedAt,
-			&f.OwnSubject, &f.HeldSubject, &f.HeldByUserID); err != nil {
+			&f.OwnSubject, &f.HeldSubject, &f.HeldByUserID, &f.Sessions, &f.Now); err != nil {
 			return nil, err
 		}
 		all = append(all, f)
@@ -124,18 +136,27 @@ func scanFound(query *gorm.DB) ([]found, error) {
 
 func openSession(tx *gorm.DB, s sessionRow) error {
 	opened := tx.Exec(`
-INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, tier, device, address, auth_time, expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (code_use) DO NOTHING`,
-		s.SID, s.Subject, s.ClientID, s.CodeUse, s.Method, s.Identifier, s.Scope, s.Tier, s.Device, s.Address, s.AuthTime, s.ExpiresAt)
-	if opened.Error == nil && opened.RowsAffected == 0 {
-		return otp.ErrInvalidCode
+INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, audience, tier, device, address, last_address,
+    auth_time, last_used_at, expires_at, rotated_at, status_list, status_index)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		s.SID, s.Subject, s.ClientID, s.CodeUse, s.Method, s.Identifier, s.Scope, s.Audience, s.Tier, s.Device, s.Address, s.LastAddress,
+		s.AuthTime, s.LastUsedAt, s.ExpiresAt, s.RotatedAt, s.StatusList, s.StatusIndex)
+	if opened.Error != nil || opened.RowsAffected == 1 {
+		return opened.Error
 	}
-	return opened.Error
+	var used int
+	if err := tx.Raw("SELECT COUNT(*) FROM sessions WHERE code_use = ?", s.CodeUse).Scan(&used).Error; err != nil {
+		return err
+	}
+	if used == 0 {
+		return login.ErrPlaceTaken
+	}
+	return otp.ErrInvalidCode
 }
 
 // settle writes what a decision does to accounts. Every write names what it expects to find; when
 // that is not there any more, the sign-in starts again.
-func (s *Store) settle(tx *gorm.DB, id account.Identity, facts login.Found, d account.Decision) error {
+func (s *Store) settle(tx *work, id account.Identity, facts login.Found, d account.Decision) error {
 	now := s.now()
 	if d.Create {
 		row := newAccountRow(d.Account, now)
@@ -161,10 +182,9 @@ func (s *Store) settle(tx *gorm.DB, id account.Identity, facts login.Found, d ac
 	}
 	// Whoever held the identity was somebody else: no session of theirs outlives it, or a later
 	// look at the directory would take them for its new owner.
-	ended := tx.Exec("UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE subject = ? AND method = ? AND identifier = ? AND revoked_at IS NULL",
-		toMicros(now), session.NumberMoved, facts.Holder.Subject, id.Method, id.Identifier)
-	if ended.Error != nil {
-		return fmt.Errorf("end the former holder's sessions: %w", ended.Error)
+	how := session.Ending{Reason: session.NumberMoved, Actor: audit.System}
+	if _, err := s.end(tx, how, "subject = ? AND method = ? AND identifier = ?", facts.Holder.Subject, id.Method, id.Identifier); err != nil {
+		return fmt.Errorf("end the former holder's sessions: %w", err)
 	}
 	moved := tx.Exec("UPDATE identities SET subject = ?, attached_at = ? WHERE method = ? AND identifier = ? AND subject = ?",
 		d.Account.Subject, toMicros(now), id.Method, id.Identifier, facts.Holder.Subject)
@@ -182,80 +202,6 @@ func oneRow(result *gorm.DB) error {
 		return errRaced
 	}
 	return nil
-}
-
-// Record implements login.Store.
-func (s *Store) Record(ctx context.Context, event audit.Event) error {
-	return translate(record(s.db.WithContext(ctx), []audit.Event{event}))
-}
-
-// record writes events, all in one statement but for feeds of thousands.
-func record(tx *gorm.DB, events []audit.Event) error {
-	for some := range slices.Chunk(events, batch) {
-		statement := "INSERT INTO audit_events (at, kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail) VALUES " +
-			strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", len(some))
-		var values []any
-		for _, event := range some {
-			detail, err := detailText(event.Detail)
-			if err != nil {
-				return err
-			}
-			values = append(values, toMicros(event.At), event.Kind, event.Actor, event.Subject, event.UserID,
-				event.ClientID, event.SID, event.Address, event.Phone, event.Reason, detail)
-		}
-		if err := tx.Exec(strings.TrimSuffix(statement, ", "), values...).Error; err != nil {
-			return fmt.Errorf("write audit: %w", err)
-		}
-	}
-	return nil
-}
-
-// detailText is JSON, or nothing.
-func detailText(detail map[string]any) (string, error) {
-	if len(detail) == 0 {
-		return "", nil
-	}
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return "", fmt.Errorf("audit detail: %w", err)
-	}
-	return string(text), nil
-}
-
-const whoseSession = `
-SELECT s.subject, s.identifier, u.id, u.name, u.email, u.updated_at
-FROM sessions s
-JOIN accounts a ON a.subject = s.subject
-LEFT JOIN users u ON u.id = a.user_id AND u.active
-WHERE s.sid = ? AND s.revoked_at IS NULL AND s.expires_at > ?`
-
-// Person implements login.Store.
-func (s *Store) Person(ctx context.Context, sid string, now time.Time) (login.Person, error) {
-	var rows []struct {
-		Subject    string
-		Identifier string
-		ID         *string
-		Name       *string
-		Email      *string
-		UpdatedAt  *micros
-	}
-	if err := s.db.WithContext(ctx).Raw(whoseSession, sid, toMicros(now)).Scan(&rows).Error; err != nil {
-		return login.Person{}, translate(fmt.Errorf("find session: %w", err))
-	}
-	if len(rows) == 0 {
-		return login.Person{}, login.ErrSessionEnded
-	}
-	row := rows[0]
-	number, err := phone.Stored(row.Identifier)
-	if err != nil {
-		return login.Person{}, fmt.Errorf("session's number: %w", err)
-	}
-	person := login.Person{Subject: row.Subject, Phone: number}
-	if row.ID != nil {
-		person.User = &directory.User{ID: *row.ID, UpdatedAt: row.UpdatedAt.time(),
-			Person: directory.Person{Name: *row.Name, Email: *row.Email, Active: true}}
-	}
-	return person, nil
 }
 
 func deref(s *string) string {

@@ -62,7 +62,7 @@ func mustSignIn(t *testing.T, store *sql.Store, e164 string) entered {
 // live reports whether a session still is.
 func live(t *testing.T, store *sql.Store, who entered) bool {
 	t.Helper()
-	_, err := store.Person(t.Context(), who.sid, time.Now())
+	_, err := store.Person(t.Context(), who.sid)
 	if err != nil {
 		require.ErrorIs(t, err, login.ErrSessionEnded)
 	}
@@ -296,8 +296,7 @@ func TestARefusalWritesOnlyItsEvents(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, store *sql.Store) {
 		err := store.SignIn(t.Context(), account.Identity{Method: account.SMS, Identifier: alpha}, func(found login.Found) (login.Entry, error) {
 			return login.Entry{
-				Decision: account.Match(account.Facts{}, account.NewSubject),
-				Events:   []audit.Event{{At: time.Now(), Kind: audit.SignInRefused, Reason: "tier_not_admitted"}},
+				Events: []audit.Event{{At: time.Now(), Kind: audit.SignInRefused, Reason: "tier_not_admitted"}},
 			}, nil
 		})
 		require.NoError(t, err)
@@ -330,7 +329,7 @@ func TestASignInSeesTheUserWhole(t *testing.T) {
 			return login.Entry{}, errNotMine
 		})
 		require.ErrorIs(t, err, errNotMine)
-		behind, err := store.Person(t.Context(), who.sid, time.Now())
+		behind, err := store.Person(t.Context(), who.sid)
 		require.NoError(t, err)
 		require.Equal(t, want.Name, behind.User.Name)
 		require.Equal(t, want.Email, behind.User.Email)
