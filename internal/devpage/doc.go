@@ -6,9 +6,9 @@
 //	GET /dev/inbox       every text, for a person; /dev/inbox.json the same for a script
 //	GET /dev/assets/…    style, scripts and drawings, under the hash of what they hold
 //
-// The sign-in form is a client like any other: its script calls POST /passwordless/start and POST
-// /oauth/token over the wire and shows both as they were sent and answered. The package has no way
-// into the server behind them.
+// The app on the page is a client like any other: its script calls POST /passwordless/start, POST
+// /oauth/token and POST /oauth/revoke over the wire and shows each as it was sent and answered. The
+// package has no way into the server behind them.
 //
 // Nothing here belongs in production: the inbox hands codes to whoever asks. It is mounted by
 // dev only. The pages load nothing from elsewhere, run under a content security policy without

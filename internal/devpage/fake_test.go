@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,21 +22,25 @@ import (
 
 var parser = phone.Parser{AllowFictional: true}
 
-// fakeProvider keeps the wire contract of POST /passwordless/start and POST /oauth/token (§3, §4) as
-// far as the page can see it, and the inbox. Its tokens carry no true signature: the page shows
-// tokens and does not verify them. The real endpoints have their own tests.
+// fakeProvider keeps the wire contract of POST /passwordless/start, POST /oauth/token and POST
+// /oauth/revoke (§3, §4) as far as the page can see it, and the inbox. Its tokens carry no true
+// signature: the page shows tokens and does not verify them. The real endpoints have their own tests.
 type fakeProvider struct {
+	mu     sync.Mutex
 	people []devpage.Person
-
-	mu    sync.Mutex
-	texts []devpage.Text
-	codes map[phone.Number]string
-	sent  int
+	texts  []devpage.Text
+	codes  map[phone.Number]string
+	sent   int
+	// sessions are by their newest refresh token; issued counts the answers with tokens.
+	sessions map[string]fakeSession
+	issued   int
 	// throttled, if not zero, is what every call is told to wait in seconds.
 	throttled int
-	// failing, if not zero, is the status of every call.
+	// failing, if not zero, is the status of every call, or noAnswer.
 	failing int
 }
+
+const noAnswer = -1
 
 var sampleStaff = []devpage.Person{
 	{Name: "Amara Okafor", Phone: "+447700900101", Department: "Operations", Title: "Shift lead", Tier: "manager", Active: true},
@@ -47,7 +52,7 @@ var sampleStaff = []devpage.Person{
 }
 
 func newFake() *fakeProvider {
-	return &fakeProvider{people: sampleStaff, codes: map[phone.Number]string{}}
+	return &fakeProvider{people: slices.Clone(sampleStaff), codes: map[phone.Number]string{}, sessions: map[string]fakeSession{}}
 }
 
 // serve returns the address of the pages with the fake behind them.
@@ -56,6 +61,7 @@ func (f *fakeProvider) serve(t *testing.T) string {
 	e := echo.New()
 	e.POST("/passwordless/start", f.start)
 	e.POST("/oauth/token", f.token)
+	e.POST("/oauth/revoke", f.revoke)
 	server := httptest.NewServer(e)
 	t.Cleanup(server.Close)
 	devpage.New(devpage.Options{
@@ -65,7 +71,11 @@ func (f *fakeProvider) serve(t *testing.T) string {
 	return server.URL
 }
 
-func (f *fakeProvider) staff(context.Context) ([]devpage.Person, error) { return f.people, nil }
+func (f *fakeProvider) staff(context.Context) ([]devpage.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.people), nil
+}
 
 // Texts keeps the promise of devpage.Inbox.
 func (f *fakeProvider) Texts(to phone.Number) []devpage.Text {
@@ -129,43 +139,59 @@ func (f *fakeProvider) token(c echo.Context) error {
 		OTP       string `json:"otp"`
 		Scope     string `json:"scope"`
 		Audience  string `json:"audience"`
+		Refresh   string `json:"refresh_token"`
 	}
-	if err := c.Bind(&req); err != nil || req.GrantType != "http://auth0.com/oauth/grant-type/passwordless/otp" || req.Realm != "sms" {
-		return refuse(c, http.StatusBadRequest, "unsupported_grant_type", "only the passwordless grant")
-	}
+	err := c.Bind(&req)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuses(c, "too_many_attempts") {
 		return nil
+	}
+	if err == nil && req.GrantType == "refresh_token" {
+		return f.refresh(c, req.Refresh)
+	}
+	if err != nil || req.GrantType != "http://auth0.com/oauth/grant-type/passwordless/otp" || req.Realm != "sms" {
+		return refuse(c, http.StatusBadRequest, "unsupported_grant_type", "only passwordless and refresh_token")
 	}
 	number, err := parser.Parse(req.Username)
 	if err != nil || req.OTP == "" || f.codes[number] != req.OTP {
 		return refuse(c, http.StatusForbidden, "invalid_grant", "Wrong phone number or verification code.")
 	}
 	delete(f.codes, number)
-	return c.JSON(http.StatusOK, f.tokens(number, req.ClientID, req.Audience, req.Scope))
+	session := fakeSession{number: number, client: req.ClientID, audience: req.Audience, scope: req.Scope}
+	return c.JSON(http.StatusOK, f.tokens(session))
 }
 
-func (f *fakeProvider) tokens(number phone.Number, client, audience, scope string) map[string]any {
+// tokens answers a sign-in or a refresh. Without offline_access there is no refresh token.
+func (f *fakeProvider) tokens(s fakeSession) map[string]any {
 	now := time.Now().Unix()
+	f.issued++
 	access := map[string]any{
-		"iss": "http://127.0.0.1:8080/", "sub": "lk_7Qm2VtXcB91pRz", "aud": audience, "azp": client, "client_id": client,
-		"scope": scope, "iat": now, "exp": now + 900, "jti": "c0a8f2d1-3b77", "sid": "s_51Kd", "tier": "anonymous", "permissions": []string{},
+		"iss": "http://127.0.0.1:8080/", "sub": s.sub(), "aud": s.audience, "azp": s.client, "client_id": s.client,
+		"scope": s.scope, "iat": now, "exp": now + 900, "jti": fmt.Sprintf("c0a8f2d1-%d", f.issued), "sid": "s_51Kd",
+		"tier": "anonymous", "permissions": []string{},
+		"status": map[string]any{"status_list": map[string]any{"idx": 70417, "uri": "http://127.0.0.1:8080/status-lists/w5"}},
 	}
 	id := map[string]any{
-		"iss": "http://127.0.0.1:8080/", "sub": "lk_7Qm2VtXcB91pRz", "aud": client, "iat": now, "exp": now + 3600,
-		"auth_time": now, "amr": []string{"sms", "otp"}, "phone_number": number.E164(), "phone_number_verified": true,
+		"iss": "http://127.0.0.1:8080/", "sub": s.sub(), "aud": s.client, "iat": now, "exp": now + 3600,
+		"auth_time": now, "amr": []string{"sms", "otp"}, "phone_number": s.number.E164(), "phone_number_verified": true,
 	}
-	for _, p := range f.people {
-		if p.Phone == number.E164() && p.Active && p.Note != "shares a number" {
-			access["tier"], access["permissions"] = p.Tier, []string{"rota:read", "rota:swap", "payslip:read"}
-			id["name"] = p.Name
-		}
+	p, known := f.holder(s.number)
+	if known {
+		access["tier"], access["permissions"] = p.Tier, []string{"rota:read", "rota:swap", "payslip:read"}
+		id["name"] = p.Name
 	}
-	return map[string]any{
+	answer := map[string]any{
 		"access_token": unsigned("at+jwt", access), "id_token": unsigned("JWT", id),
-		"token_type": "Bearer", "expires_in": 900, "scope": scope,
+		"token_type": "Bearer", "expires_in": 900, "scope": s.scope,
 	}
+	if slices.Contains(strings.Fields(s.scope), "offline_access") {
+		next := fmt.Sprintf("v1.c29tZSBzZXNzaW9uIHRoYXQgbm9ib2R5IGtub3dz-%012d", f.issued)
+		s.employee = known
+		f.sessions[next] = s
+		answer["refresh_token"] = next
+	}
+	return answer
 }
 
 // refuses answers a call that is throttled or failing, and reports whether it did.
@@ -174,6 +200,8 @@ func (f *fakeProvider) refuses(c echo.Context, limit string) bool {
 	case f.throttled > 0:
 		c.Response().Header().Set("Retry-After", strconv.Itoa(f.throttled))
 		_ = refuse(c, http.StatusTooManyRequests, limit, "Too many requests.")
+	case f.failing == noAnswer:
+		panic(http.ErrAbortHandler) // the connection ends
 	case f.failing > 0:
 		_ = refuse(c, f.failing, "temporarily_unavailable", "The service is not available.")
 	default:

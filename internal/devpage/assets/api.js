@@ -1,4 +1,4 @@
-// The two calls of a passwordless sign-in, as a mobile app makes them.
+// The calls of an app that signs people in and keeps them signed in, as one on a phone makes them.
 
 const grantType = "http://auth0.com/oauth/grant-type/passwordless/otp";
 // Most client libraries give up after ten seconds; so does this one.
@@ -23,8 +23,18 @@ export class Api {
   token(number, code) {
     return this.post("/oauth/token", {
       grant_type: grantType, client_id: this.clientId, realm: "sms", username: number, otp: code,
-      scope: "openid profile email phone", audience: this.audience,
+      scope: "openid profile email phone offline_access", audience: this.audience,
     });
+  }
+
+  // refresh trades a refresh token for new tokens, the next refresh token among them.
+  refresh(token) {
+    return this.post("/oauth/token", { grant_type: "refresh_token", client_id: this.clientId, refresh_token: token });
+  }
+
+  // revoke ends the session that a token is of.
+  revoke(token) {
+    return this.post("/oauth/revoke", { client_id: this.clientId, token });
   }
 
   // post never throws: an answer has ok, status, retryAfter (seconds or null) and json, which is

@@ -30,3 +30,9 @@ export function chips(list, values, none) {
   list.replaceChildren(...values.map((value) => el("li", { textContent: value })));
   if (!values.length) list.append(el("li", { className: "none", textContent: none }));
 }
+
+// showTier names a tier on a chip and gives it its colour.
+export function showTier(chip, tier) {
+  chip.textContent = tier;
+  chip.dataset.tier = tier;
+}

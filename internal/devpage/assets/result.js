@@ -1,10 +1,9 @@
-// What the app got: the person, and both tokens taken apart.
-import { chips, el, slot } from "./dom.js";
+// What the app got: the person, the refresh token, and both others taken apart.
+import { chips, el, showTier, slot } from "./dom.js";
 import { showJson } from "./json.js";
 import { decode } from "./jwt.js";
 import { spell } from "./time.js";
-import { showTier } from "./signin.js";
-import { story } from "./story.js";
+import { revocation, story } from "./story.js";
 
 export class Result {
   constructor(root) {
@@ -15,7 +14,7 @@ export class Result {
 
   // show fills the panel from an answer of the token endpoint and what HR has on the number.
   show(answer, about, person) {
-    this.tokens = { access: answer.access_token, id: answer.id_token };
+    this.tokens = { access: answer.access_token, id: answer.id_token, refresh: answer.refresh_token };
     const { tier, permissions } = person;
     slot(this.root, "name").textContent = person.name || "No match in HR";
     slot(this.root, "number").textContent = about.display;
@@ -23,10 +22,11 @@ export class Result {
     avatar.textContent = person.initials;
     avatar.dataset.hue = person.hue;
     showTier(slot(this.root, "tier"), tier);
-    slot(this.root, "story").textContent = story(tier, about);
+    slot(this.root, "story").textContent = story(person, about);
     chips(slot(this.root, "permissions"), permissions, "None in this tier");
     chips(slot(this.root, "scope"), (answer.scope ?? "").split(" ").filter(Boolean), "None granted");
     slot(this.root, "bearer").textContent = `${answer.access_token.slice(0, 22)}…`;
+    this.#refreshToken();
     this.#token("access", ["tier", "permissions"]);
     this.#token("id", ["name"]);
     this.root.hidden = false;
@@ -38,9 +38,17 @@ export class Result {
     this.tokens = {};
   }
 
-  // raw returns a token as it came, "access" or "id".
+  // raw returns a token as it came, "access", "id" or "refresh".
   raw(kind) {
     return this.tokens[kind] ?? "";
+  }
+
+  // Its end is shown too: the beginning is the same through a whole session.
+  #refreshToken() {
+    const raw = this.raw("refresh");
+    const place = slot(this.root, "refresh");
+    place.closest(".command").hidden = !raw;
+    place.textContent = `${raw.slice(0, 12)}…${raw.slice(-12)}`;
   }
 
   #token(kind, marked) {
@@ -57,6 +65,7 @@ export class Result {
       slot(card, "header").textContent = "This token is opaque: only Latchkey can read it.";
       slot(card, "payload").textContent = "";
     }
+    slot(card, "revocation").textContent = decoded ? revocation(decoded.payload) : "";
     slot(card, "raw").replaceChildren(...raw.split(".").flatMap((part, i) =>
       [i ? "." : "", el("span", { className: `part-${i}`, textContent: part })]));
   }

@@ -1,4 +1,4 @@
-// The app's sign-in: number, code, in. It keeps to what a mobile app can know.
+// The app's sign-in: number, code. It keeps to what a mobile app can know.
 import { clock, countdown } from "./time.js";
 import { describe } from "./words.js";
 import { slot } from "./dom.js";
@@ -8,11 +8,10 @@ const resendGap = 30;
 
 export class SignIn {
   // onSent is told the number that a code went to, in E.164; onTokens the number and the answer;
-  // onLeave that the sign-in was given up or left.
-  constructor(root, api, { onSent, onTokens, onLeave }) {
-    Object.assign(this, { root, api, onSent, onTokens, onLeave });
+  // onStart that it begins anew, whatever was there before.
+  constructor(root, screens, api, { onSent, onTokens, onStart }) {
+    Object.assign(this, { root, screens, api, onSent, onTokens, onStart });
     this.status = root.querySelector("[data-app-status]");
-    this.views = Object.fromEntries([...root.querySelectorAll("[data-view]")].map((view) => [view.dataset.view, view]));
     this.number = new Step(root.querySelector('[data-form="number"]'), "Text me a code");
     this.code = new Step(root.querySelector('[data-form="code"]'), "Sign in");
     this.again = root.querySelector("[data-again]");
@@ -27,24 +26,24 @@ export class SignIn {
     this.code.input.addEventListener("input", () => this.#tidyCode());
     this.again.addEventListener("click", () => this.#ask({ again: true }));
     this.root.querySelector("[data-change]").addEventListener("click", () => this.restart());
-    for (const out of this.root.querySelectorAll("[data-out]")) out.addEventListener("click", () => this.restart(""));
   }
 
-  // restart goes back to the number, and puts in another one if it is given.
-  restart(number = this.number.input.value, { focus = true } = {}) {
+  // restart goes back to the number, puts in another one if it is given, and says why in words.
+  restart(number = this.number.input.value, { focus = true, words = "" } = {}) {
     this.turn++;
     this.number.input.value = number;
     this.number.idle();
     this.number.forgive();
     this.code.idle();
-    this.#show("number", focus && this.number.input);
-    this.onLeave();
+    this.screens.show("number", focus && this.number.input);
+    this.number.say(words); // after it is shown, or a screen reader does not tell
+    this.onStart();
   }
 
   // fillCode puts a code in, as a telephone's keyboard offers to.
   fillCode(code) {
-    if (!this.views.number.hidden) return this.number.say("That code is for an earlier sign-in. Ask for one first.");
-    if (this.views.code.hidden) return;
+    if (this.screens.shown === "number") return this.number.say("That code is for an earlier sign-in. Ask for one first.");
+    if (this.screens.shown !== "code") return;
     this.code.input.value = code;
     this.code.say("");
     this.code.button.focus();
@@ -76,7 +75,7 @@ export class SignIn {
     this.code.input.value = "";
     this.code.idle();
     this.code.forgive();
-    this.#show("code", this.code.input);
+    this.screens.show("code", this.code.input);
   }
 
   async #redeem() {
@@ -91,35 +90,6 @@ export class SignIn {
     if (answer.ok && answer.json.access_token) return this.onTokens(this.sentTo, answer.json);
     this.code.say(describe(answer), answer.status === 403);
     if (answer.status === 429) this.code.hold(answer.retryAfter ?? resendGap);
-  }
-
-  // welcome shows an app's first screen to an employee.
-  welcome({ name, initials, hue, tier, permissions }) {
-    const first = name.split(/\s+/)[0];
-    slot(this.root, "in-title").textContent = first ? `Welcome, ${first}` : "You’re in";
-    Object.assign(slot(this.root, "in-initials").dataset, { hue });
-    slot(this.root, "in-initials").textContent = initials;
-    showTier(slot(this.root, "in-tier"), tier);
-    slot(this.root, "in-grants").hidden = !permissions.length;
-    slot(this.root, "in-permissions").replaceChildren(...permissions.slice(0, 4).map((permission) => {
-      const item = document.createElement("li");
-      item.textContent = permission;
-      return item;
-    }));
-    this.#show("in");
-  }
-
-  // wait shows the screen of somebody whom HR does not have.
-  wait({ tier, display }) {
-    slot(this.root, "wait-number").textContent = display;
-    showTier(slot(this.root, "wait-tier"), tier);
-    this.#show("waiting");
-  }
-
-  #show(name, focus) {
-    for (const [key, view] of Object.entries(this.views)) view.hidden = key !== name;
-    if (focus === false) return;
-    (focus ?? this.views[name].querySelector("h3")).focus({ preventScroll: true });
   }
 
   #holdAgain(seconds) {
@@ -184,10 +154,4 @@ class Step {
     this.say("");
     if (!this.button.hasAttribute("aria-busy")) this.idle();
   }
-}
-
-// showTier names a tier on a chip and gives it its colour.
-export function showTier(chip, tier) {
-  chip.textContent = tier;
-  chip.dataset.tier = tier;
 }

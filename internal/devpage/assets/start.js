@@ -4,6 +4,8 @@ import { listenForCopies } from "./copy.js";
 import { initials } from "./dom.js";
 import { Handset } from "./handset.js";
 import { personOf, Result } from "./result.js";
+import { Screens } from "./screens.js";
+import { Session } from "./session.js";
 import { SignIn } from "./signin.js";
 import { Staff } from "./staff.js";
 import { keepClocks } from "./time.js";
@@ -15,7 +17,10 @@ const result = new Result(document.querySelector("[data-result]"));
 const api = new Api({ clientId, audience, onExchange: (exchange) => wire.add(exchange) });
 const staff = new Staff(document.querySelector("[data-staff]"), pick);
 const handset = new Handset(document.querySelector("[data-inbox]"), { onCode: useCode, onArrival: (code) => fill("code", code) });
-const signIn = new SignIn(document.querySelector(".app-screen"), api, { onSent: sent, onTokens: signedIn, onLeave: () => result.hide() });
+const app = document.querySelector(".app-screen");
+const screens = new Screens(app);
+const session = new Session(app, screens, api, { onTokens: received, onEnd: over });
+const signIn = new SignIn(app, screens, api, { onSent: sent, onTokens: (phone, answer) => session.begin(phone, answer), onStart: leave });
 const narrow = matchMedia("(max-width: 719px)");
 
 // pick takes a person from the list: their number into the form, their telephone beside it.
@@ -45,16 +50,28 @@ function useCode(code) {
   if (narrow.matches) document.querySelector(".app").scrollIntoView();
 }
 
-function signedIn(phone, answer) {
+// received shows the tokens of an answer, and returns the person in them as the app shows them.
+function received(phone, answer) {
   const about = staff.about(phone);
-  const person = personOf(answer);
-  const known = person.tier !== "anonymous";
+  const person = { ...personOf(answer), display: about.display };
+  person.known = person.tier !== "anonymous";
   const row = document.querySelector(`[data-phone="${CSS.escape(phone)}"] .avatar`);
-  person.initials = known ? initials(person.name) : "?";
-  person.hue = known ? row?.dataset.hue ?? "0" : "none";
-  if (known) signIn.welcome(person);
-  else signIn.wait({ tier: person.tier, display: about.display });
+  person.initials = person.known ? initials(person.name) : "?";
+  person.hue = !person.known ? "none" : row?.dataset.hue.replace("none", "0") ?? "0";
   result.show(answer, about, person);
+  return person;
+}
+
+// over leads back to sign-in: with words, if it was not the person who ended the session.
+function over(words) {
+  if (words) signIn.restart(undefined, { words });
+  else signIn.restart("");
+}
+
+// leave forgets whoever was signed in.
+function leave() {
+  session.forget();
+  result.hide();
 }
 
 // fill puts the number or the code in use into the commands.
@@ -66,6 +83,7 @@ document.querySelector("[data-show-staff]").addEventListener("click", () => staf
 listenForCopies({
   access: () => result.raw("access"),
   id: () => result.raw("id"),
+  refresh: () => result.raw("refresh"),
   userinfo: () => `curl -s ${base}/userinfo -H 'Authorization: Bearer ${result.raw("access")}'`,
 });
 keepClocks();

@@ -42,6 +42,9 @@ export function countdown(until, show, done) {
   return () => clearInterval(timer);
 }
 
+const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const timeOfDay = () => time.format(new Date());
+
 // keepClocks shows the time of day on every telephone of the page.
 export function keepClocks() {
   const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

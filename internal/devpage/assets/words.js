@@ -1,7 +1,7 @@
 // What the API's errors mean to the person with the phone. A developer finds the error itself in
 // the log of requests.
 
-// describe returns the words for a refused start or token call.
+// describe returns the words for a refused call.
 export function describe(answer) {
   const error = answer.json?.error ?? "";
   const description = answer.json?.error_description ?? "";
@@ -16,6 +16,10 @@ export function describe(answer) {
       return "That is not a mobile number. Write it with + and the country code, such as +44 7700 900123.";
     case error === "invalid_grant" && description.includes("maximum number"):
       return "Too many wrong tries: this code is dead. Send a new one.";
+    case error === "invalid_grant" && description.includes("doesn't exist"):
+      return "You are no longer on the staff list, so you were signed out. If that is wrong, ask HR.";
+    case error === "invalid_grant" && answer.request.grant_type === "refresh_token":
+      return "Your session has ended. Sign in again with a new code.";
     case error === "invalid_grant":
       return "That code is wrong or no longer valid. Look at the newest text, or send it again.";
     case error === "access_denied":
@@ -30,5 +34,23 @@ export function describe(answer) {
       return `Refused: ${description}`;
     default:
       return `Latchkey answered in a way that this page cannot read (${answer.status}).`;
+  }
+}
+
+// endsSession tells a refusal for good from trouble that passes. After the latter the same refresh
+// token still works.
+export const endsSession = (answer) => ["invalid_grant", "access_denied"].includes(answer.json?.error);
+
+// refreshed says what a refresh has changed for the person.
+export function refreshed(before, after, time) {
+  switch (true) {
+    case before.known !== after.known:
+      return after.known ? "HR has your number now, and no new code was needed." : "HR does not have your number any more.";
+    case !after.known:
+      return `Not yet. Last checked at ${time}.`;
+    case before.tier !== after.tier:
+      return `Your access has changed: ${before.tier} became ${after.tier}.`;
+    default:
+      return `New tokens at ${time}.`;
   }
 }
