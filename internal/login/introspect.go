@@ -79,11 +79,9 @@ func (s *Service) introspectRefresh(ctx context.Context, caller *client.Client, 
 		return Introspection{}, fmt.Errorf("introspect: %w", err)
 	}
 	of := standing.Session
-	if of.ClientID != caller.ID {
-		return Introspection{}, nil
-	}
 	verdict := s.Limits.Judge(of, session.Presented{Generation: generation, ClientID: caller.ID, At: standing.Now}).Verdict
-	if verdict == session.Refuse || verdict == session.End {
+	left := standing.UserID != "" && standing.User == nil
+	if verdict == session.Refuse || verdict == session.End || left {
 		return Introspection{}, nil
 	}
 	return Introspection{Active: true, ActiveToken: &ActiveToken{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/account"
 	"github.com/latchkey-id/latchkey/internal/audit"
@@ -143,8 +144,12 @@ func (s *Service) reissue(ctx context.Context, r RefreshRequest, standing Standi
 	if err != nil {
 		return Tokens{SessionID: after.SID}, fmt.Errorf("session's number: %w", err)
 	}
-	// No token outlives its session, which a repeat does not prolong.
-	level.AccessTokenLifetime = min(level.AccessTokenLifetime, after.ExpiresAt.Sub(standing.Now))
+	// No token outlives its session, which a repeat does not prolong; in its last second it is over.
+	left := after.ExpiresAt.Sub(standing.Now)
+	if left < time.Second {
+		return Tokens{SessionID: after.SID}, ErrRefreshToken
+	}
+	level.AccessTokenLifetime = min(level.AccessTokenLifetime, left)
 	signed := about(after, r.Client, level, standing.Now, profileOf(number, standing.User))
 	signed.Scope = grantable(after.Scope, r.Client, level)
 	signed.IdentityToken = signed.Scope.Has(scope.OpenID)

@@ -55,6 +55,8 @@ func TestNoAccessTokenOutlivesItsSession(t *testing.T) {
 				p.clock.Advance(pause)
 				newest = p.refreshed(t, "app", first.Refresh)
 			}
+			require.LessOrEqual(t, claims(t, newest.Access)["exp"], float64(p.session(t, first.SessionID).ExpiresAt.Unix()))
+			require.Equal(t, float64(p.clock.Now().Add(newest.ExpiresIn).Unix()), claims(t, newest.Access)["exp"])
 			p.clock.Advance(newest.ExpiresIn - time.Second)
 			require.Equal(t, true, p.inspect(t, p.client(t, "app"), newest.Access)["active"])
 			p.staff(t, person(t, "2", bob, ""))
@@ -62,4 +64,23 @@ func TestNoAccessTokenOutlivesItsSession(t *testing.T) {
 			require.Equal(t, inactive, p.inspect(t, p.client(t, "app"), newest.Access))
 		})
 	}
+}
+
+// Clients take no token that lives for no time at all (wire contract 4).
+func TestARepeatInTheLastMoment(t *testing.T) {
+	p := newParts(t)
+	p.staff(t, person(t, "1", alice, ""))
+	p.Limits.Absolute = time.Hour
+	first := p.signIn(t, "app", alice)
+	for _, pause := range []time.Duration{30 * time.Minute, 10 * time.Minute, 19 * time.Minute} {
+		p.clock.Advance(pause)
+		p.refreshed(t, "app", first.Refresh)
+	}
+	p.clock.Advance(time.Minute - time.Millisecond)
+	tokens, err := p.refresh(t, "app", first.Refresh)
+	if err == nil {
+		require.GreaterOrEqual(t, tokens.ExpiresIn, time.Second)
+		return
+	}
+	require.ErrorIs(t, err, login.ErrRefreshToken)
 }

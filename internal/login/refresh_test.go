@@ -53,6 +53,7 @@ func TestRefresh(t *testing.T) {
 	require.Equal(t, first.SessionID, second.SessionID)
 	require.Equal(t, "openid profile email phone offline_access", second.Scope.String())
 	require.Equal(t, "employee", second.Tier)
+	require.False(t, second.Repeated)
 	require.Equal(t, alice, second.Phone.E164())
 	require.Equal(t, 15*time.Minute, second.ExpiresIn)
 	require.True(t, second.Refresh == p.RefreshTokens.Token(first.SessionID, 1), "the next generation")

@@ -23,6 +23,7 @@ func TestARepeatGetsTheSameSuccessor(t *testing.T) {
 		p.clock.Advance(limits.RepeatWindow / 3)
 		again := p.refreshed(t, "app", first.Refresh)
 		require.True(t, second.Refresh == again.Refresh)
+		require.True(t, again.Repeated)
 		access := claims(t, again.Access)
 		require.Equal(t, float64(p.clock.Now().Unix()), access["iat"])
 		require.Equal(t, claims(t, first.Access)["auth_time"], access["auth_time"])
@@ -49,7 +50,9 @@ func TestALateRepeatIsOnRecord(t *testing.T) {
 	p.clock.Advance(limits.RepeatWindow + time.Second)
 	counted := p.clock.Now().UTC()
 	for range 4 {
-		require.True(t, second.Refresh == p.refreshed(t, "app", first.Refresh).Refresh)
+		again := p.refreshed(t, "app", first.Refresh)
+		require.True(t, second.Refresh == again.Refresh)
+		require.True(t, again.Repeated)
 		p.clock.Advance(time.Hour)
 	}
 	events := p.ended(t)
@@ -218,13 +221,17 @@ func TestManyRefreshesAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	third := p.RefreshTokens.Token(first.SessionID, 2)
-	ids := map[any]bool{}
+	ids, rotated := map[any]bool{}, 0
 	for i, answer := range answers {
 		require.NoError(t, errs[i])
+		if !answer.Repeated {
+			rotated++
+		}
 		require.True(t, answer.Refresh == third)
 		ids[claims(t, answer.Access)["jti"]] = true
 	}
 	require.Len(t, ids, len(answers))
+	require.Equal(t, 1, rotated)
 	require.Equal(t, int64(2), p.session(t, first.SessionID).Generation)
 	require.Empty(t, p.ended(t))
 	p.refreshed(t, "app", third)

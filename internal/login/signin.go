@@ -161,7 +161,7 @@ func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Numbe
 			return entry, nil
 		})
 		switch {
-		case errors.Is(err, ErrPlaceTaken) && attempt < maxPlaces:
+		case errors.Is(err, ErrPlaceTaken) && s.Places != nil && attempt < maxPlaces:
 			s.Places.Discard()
 		case err != nil:
 			return token.SignIn{}, fmt.Errorf("sign in: %w", err)

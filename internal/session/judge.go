@@ -65,8 +65,9 @@ type Judgement struct {
 // The holder of the newest token goes on. Who comes with the one before it did not get the answer,
 // and gets the same one again, as long as nobody has used it (a use would have made theirs two old).
 // So there is never more than one live branch. Of two holders of one token, an honest one and a
-// thief, one is behind at each step: either two behind, or late in each generation, and both end
-// the session (ARCHITECTURE.md, decision 15).
+// thief, one is behind at each step. Two behind ends the session, and so does being late in some
+// generations running; what is left to a thief is to come within the window of each of the
+// phone's own refreshes (ARCHITECTURE.md, decision 15).
 func (r Rules) Judge(s Session, p Presented) Judgement {
 	switch {
 	case s.Revoked(), r.over(s, p.At):
