@@ -132,13 +132,15 @@ func (cmd sessionsRevoke) end(ctx context.Context, store *sql.Store, f session.F
 		}
 		total += len(ended)
 		shown = append(shown, ended[:min(len(ended), shownEnded-len(shown))]...)
-		if len(ended) < session.EndBatch {
+		if len(ended) == 0 { // a batch may be short because somebody else ended some of it
 			return shown, total, nil
 		}
 		for _, each := range ended {
 			f.AfterSID = max(f.AfterSID, each.SID)
 		}
-		fmt.Fprintf(progress, "%d ended …\n", total)
+		if total >= session.EndBatch {
+			fmt.Fprintf(progress, "%d ended …\n", total)
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func (v *validator) stores() {
 	case !embedded && !hasScheme(v.Database.URL, "postgres", "postgresql") || v.Database.URL.Reveal() == "sqlite:":
 		v.fail(at.key("url"), "want postgres://USER@HOST/NAME, with special characters in the password %%-encoded, or sqlite:FILE")
 	}
-	between(v, at.key("max_open_conns"), v.Database.MaxOpenConns, 1, 1000)
+	between(v, at.key("max_open_conns"), v.Database.MaxOpenConns, 2, 1000) // one for the lock of migrations
 	v.oneOf(at.key("pooler"), v.Database.Pooler, "none", "transaction")
 
 	at = path{"redis"}

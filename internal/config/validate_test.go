@@ -140,7 +140,7 @@ func TestPlaces(t *testing.T) {
 		{"Redis sentinels", func(c *Config) { c.Redis.URL = NewSecret("redis+sentinel://a:1,b:2/main/0") }, nil},
 		{"braces in the prefix", func(c *Config) { c.Redis.KeyPrefix = "{x}:" }, []string{"redis.key_prefix: want at most 64"}},
 		{"no prefix", func(c *Config) { c.Redis.KeyPrefix = "" }, nil},
-		{"no connections", func(c *Config) { c.Database.MaxOpenConns = 0 }, []string{"database.max_open_conns: want 1 to 1000"}},
+		{"no connections", func(c *Config) { c.Database.MaxOpenConns = 0 }, []string{"database.max_open_conns: want 2 to 1000"}},
 		{"pooler", func(c *Config) { c.Database.Pooler = "session" }, []string{"database.pooler: want one of none, transaction"}},
 		{"half of TLS", func(c *Config) { c.TLS.CertFile = "cert.pem" }, []string{"tls: want both"}},
 		{"TLS", func(c *Config) { c.TLS = TLS{"cert.pem", "key.pem"} }, nil},

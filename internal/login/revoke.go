@@ -38,18 +38,15 @@ func (s *Service) Revoke(ctx context.Context, r RevokeRequest) error {
 		return nil
 	}
 	how := session.Ending{Reason: session.SignedOut, Actor: standing.Session.Subject, Address: r.Address}
-	filter := session.Filter{SID: sid}
-	if r.Everywhere {
-		how.Reason = session.SignedOutEverywhere
-		filter = session.Filter{Subject: standing.Session.Subject}
+	if !r.Everywhere {
+		_, err := s.Store.EndSessions(ctx, session.Filter{SID: sid}, how, 1)
+		return err
 	}
+	how.Reason = session.SignedOutEverywhere
 	for {
-		ended, err := s.Store.EndSessions(ctx, filter, how, session.EndBatch)
-		if err != nil {
-			return fmt.Errorf("revoke: %w", err)
-		}
-		if len(ended) < session.EndBatch {
-			return nil
+		ended, err := s.Store.EndSessions(ctx, session.Filter{Subject: standing.Session.Subject}, how, session.EndBatch)
+		if err != nil || len(ended) == 0 { // a batch may be short because somebody else ended some of it
+			return err
 		}
 	}
 }

@@ -25,6 +25,18 @@ func (w *Wakes) Publish(ctx context.Context) error {
 
 // Listen calls heard at each wake until ctx ends. It connects anew by itself after Redis was away.
 func (w *Wakes) Listen(ctx context.Context, heard func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.listen(ctx, heard)
+	}()
+	select {
+	case <-ctx.Done(): // a client in the middle of connecting would not notice for seconds
+	case <-ended:
+	}
+}
+
+func (w *Wakes) listen(ctx context.Context, heard func()) {
 	subscription := w.client.Subscribe(ctx, w.channel)
 	defer func() { _ = subscription.Close() }()
 	messages := subscription.Channel()

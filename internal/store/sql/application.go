@@ -158,9 +158,9 @@ func (a *application) personLeft() error {
 // numberMoved ends the sessions of users that were proven by a number which is not theirs any
 // more (P5). Who signs in with the old number from now on is matched anew.
 func (a *application) numberMoved() error {
-	return a.end(a.moved, session.NumberMoved, `method = 'sms' AND subject IN (
-    SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id
-    WHERE users.id IN ? AND COALESCE(users.phone, '') <> sessions.identifier)`)
+	return a.end(a.moved, session.NumberMoved, `sid IN (
+    SELECT s.sid FROM users u JOIN accounts a ON a.user_id = u.id JOIN sessions s ON s.subject = a.subject
+    WHERE u.id IN ? AND s.revoked_at IS NULL AND s.method = 'sms' AND COALESCE(u.phone, '') <> s.identifier)`)
 }
 
 func (a *application) end(userIDs []string, reason session.Reason, where string) error {

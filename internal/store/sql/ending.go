@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -19,6 +20,9 @@ func (s *Store) end(tx *work, how session.Ending, where string, args ...any) (in
 	var tick int64
 	if err := tx.Raw("UPDATE revocation_clock SET tick = tick + 1 RETURNING tick").Scan(&tick).Error; err != nil {
 		return 0, fmt.Errorf("take a tick: %w", err)
+	}
+	if tick == 0 {
+		return 0, errors.New("sql: the table revocation_clock has lost its row: insert one, with a tick above every revoked_tick of sessions")
 	}
 	now := s.clock()
 	values := append([]any{how.Reason, tick}, args...)
@@ -44,12 +48,10 @@ FROM sessions s JOIN accounts a ON a.subject = s.subject WHERE s.revoked_tick = 
 	return n, nil
 }
 
-// endOldest ends what an account has beyond keep live sessions, the oldest first. Its row is locked
-// so that of concurrent sign-ins each counts the other's.
+// endOldest ends what an account has beyond keep live sessions, the oldest first. Sign-ins of one
+// account at the same moment do not count each other's, so that for a while there may be one more for
+// each: the next sign-in ends what is too many.
 func (s *Store) endOldest(tx *work, subject string, keep int) error {
-	if err := tx.Exec("UPDATE accounts SET subject = subject WHERE subject = ?", subject).Error; err != nil {
-		return fmt.Errorf("lock account: %w", err)
-	}
 	how := session.Ending{Reason: session.TooMany, Actor: audit.System, Detail: map[string]any{"limit": keep}}
 	_, err := s.end(tx, how, fmt.Sprintf(`sid IN (
     SELECT sid FROM sessions WHERE subject = ? AND revoked_at IS NULL AND expires_at > %s

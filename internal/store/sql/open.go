@@ -58,7 +58,7 @@ type Store struct {
 	db      *gorm.DB
 	dialect dialect
 	now     func() time.Time
-	// clock is an SQL expression for now, in microseconds.
+	// clock is an SQL expression for now, in microseconds: one value in all of a statement.
 	clock   func() string
 	revoked func()
 	// folder is removed at the end; empty for a database that stays.
@@ -125,7 +125,7 @@ func (s *Store) setClock() {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.clock = func() string { return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)" }
+	s.clock = func() string { return "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)" }
 	if ours {
 		s.clock = func() string { return strconv.FormatInt(s.now().UnixMicro(), 10) }
 	}

@@ -83,7 +83,7 @@ WHERE sid = ? AND generation = ? AND late_generation = ? AND revoked_at IS NULL`
 		}
 		return record(tx.DB, events)
 	})
-	return written, err
+	return written && err == nil, err
 }
 
 // notAdvanced is what went wrong with an UPDATE. The one index that it can offend is that of places.
