@@ -123,7 +123,7 @@ func TestTheOldestSessionsBeyondTheLimitEnd(t *testing.T) {
 // Sign-ins that count before the others have written may leave more for a moment: as many as came
 // together. The next one ends them.
 func TestSignInsThatRaceForTheLimit(t *testing.T) {
-	const keep, racing = 5, 20
+	const keep, racing = 5, 10
 	for name, already := range map[string]int{"from the limit": keep, "from none": 0} {
 		t.Run(name, func(t *testing.T) {
 			onEachEngine(t, func(t *testing.T, store *sql.Store) {
