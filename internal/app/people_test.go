@@ -38,7 +38,7 @@ func TestUsersShow(t *testing.T) {
 		sid:                       {"Priya Raman", sid},
 		"E1005":                   {"Priya Raman", sid},
 		employee:                  {"Amara Okafor", "signs in as Amara Okafor, for the first time", "employee (tiers[2]: every active person", "No live sessions"},
-		leaver:                    {"Owen Blackwood (has left)", "no active person with this number", "anonymous (no rule"},
+		leaver:                    {"Owen Blackwood (has left)", "no active person with this number", "none (who has left has none)"},
 		shared:                    {"Gareth Bowen", "Marged Bowen", "several active people have this number"},
 		stranger:                  {"not in HR", "***123", "who signs in with it is anonymous", "es"},
 		"+447700900777":           {"not in HR", "who signs in with it is anonymous"},
@@ -111,11 +111,19 @@ func TestSessionsRevoke(t *testing.T) {
 	require.Equal(t, 2, all.Ended)
 	require.Len(t, all.Sessions, 2)
 	refused(t, p.refresh("app", other.text("refresh_token")), invalidRefreshTxt)
-	require.Contains(t, latchkey(t, s, "sessions", "revoke", "--all"), "nothing to end")
-	require.Contains(t, latchkey(t, s, "sessions", "list"), "No sessions.")
-	listed := latchkey(t, s, "sessions", "list", "--ended", "--limit", "2")
+	require.Contains(t, latchkey(t, s, "sessions", "revoke", "--all"), "No live sessions. Nothing to end.")
+	require.Contains(t, latchkey(t, s, "sessions", "revoke", manager), "Priya Raman has no live session.")
+	require.Empty(t, latchkey(t, s, "sessions", "list"))
+	code, listed, more := command(t, s.environ(base), "sessions", "list", "--ended", "--limit", "2", "--config", settingsFile(t))
+	require.Zero(t, code)
 	require.Contains(t, listed, "revoked: operator")
-	require.Contains(t, listed, "… and 1 more")
+	require.Contains(t, more, "… and 1 more")
+
+	var dryRun map[string]any
+	p.stay(twilio, "app", manager)
+	require.NoError(t, json.Unmarshal([]byte(latchkey(t, s, "sessions", "revoke", "--client", "app", "--dry-run", "--output", "json")), &dryRun))
+	require.EqualValues(t, 0, dryRun["ended"])
+	require.EqualValues(t, 1, dryRun["would_end"])
 }
 
 func TestSessionsUsage(t *testing.T) {
@@ -123,14 +131,35 @@ func TestSessionsUsage(t *testing.T) {
 	importSample(t, s)
 	for _, args := range [][]string{
 		{"revoke"}, {"revoke", "--all", "--sub", "x"}, {"revoke", "--all", manager}, {"revoke", "--phone", "12"}, {"revoke", "+4412"},
-		{"revoke", manager, "--phone", manager}, {"list", "--limit", "0"}, {"list", "--limit", "1000000"},
+		{"revoke", manager, "--phone", manager}, {"revoke", "E1005", "--phone", manager}, {"revoke", "--sid", "x", "--sub", "y"},
+		{"revoke", ""}, {"revoke", "", "--client", "app"}, {"revoke", "--phone", "", "--client", "app"}, {"revoke", "--client", " "},
+		{"list", "--sub", ""}, {"list", "--data", "elsewhere"}, {"list", "--limit", "0"}, {"list", "--limit", "1000000"},
 		{"revoke", "--all", "--reason", strings.Repeat("x", 501)},
 	} {
 		code, stdout, stderr := command(t, s.environ("http://127.0.0.1:1"), append(append([]string{"sessions"}, args...), "--config", settingsFile(t))...)
 		require.Equal(t, 2, code, fmt.Sprint(args, stdout))
 		require.NotEmpty(t, stderr)
 	}
-	require.Contains(t, latchkey(t, s, "sessions", "revoke", "--email", "nobody@nowhere.example"), "No live session matches")
+}
+
+// A mistyped name must not look like a job done.
+func TestSessionsOfNobody(t *testing.T) {
+	s := realStores(t)
+	importSample(t, s)
+	for text, args := range map[string][]string{
+		"nobody found":             {"--email", "nobody@nowhere.example"},
+		"there is no client":       {"--client", "nope"},
+		"there is no such session": {"--sid", "aaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		"neither HR's people":      {"+447700900199"},
+		"Want a phone":             {"E9999"},
+	} {
+		for _, verb := range []string{"revoke", "list"} {
+			code, stdout, stderr := command(t, s.environ("http://127.0.0.1:1"), append(append([]string{"sessions", verb}, args...), "--config", settingsFile(t))...)
+			require.Equal(t, 1, code, fmt.Sprint(verb, args, stdout))
+			require.Contains(t, stderr, text)
+		}
+	}
+	require.Contains(t, latchkey(t, s, "sessions", "revoke", "--email", "amara.okafor@example.com"), "Amara Okafor has no live session. Nothing to end.")
 }
 
 // One person may have so many sessions; the oldest ends first, and says so.

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
@@ -32,6 +33,9 @@ func (cmd sessionsList) Run(ctx context.Context, env Env) error {
 	if cmd.Limit < 1 || cmd.Limit > maxListed {
 		return usageError{fmt.Errorf("--limit: want 1 to %d", maxListed)}
 	}
+	if _, _, err := cmd.check(); err != nil {
+		return err
+	}
 	c, err := cmd.load(env)
 	if err != nil {
 		return err
@@ -46,20 +50,23 @@ func (cmd sessionsList) Run(ctx context.Context, env Env) error {
 		if err != nil {
 			return err
 		}
-		if cmd.json() {
-			return writeJSON(env.Stdout, listedJSON(all, time.Now()))
-		}
 		if total == 0 {
-			fmt.Fprintln(env.Stdout, "No sessions. (--ended shows those that are over.)")
-			return nil
-		}
-		if err := writeSessions(env.Stdout, all, time.Now()); err != nil {
-			return err
+			why, err := nobody(ctx, c, store, filter)
+			if err != nil {
+				return err
+			}
+			defer fmt.Fprintln(env.Stderr, why, "(--ended shows those that are over.)")
 		}
 		if more := total - len(all); more > 0 {
-			fmt.Fprintf(env.Stdout, "… and %d more (--limit shows more of them)\n", more)
+			defer fmt.Fprintf(env.Stderr, "… and %d more (--limit shows more of them)\n", more)
 		}
-		return nil
+		switch {
+		case cmd.json():
+			return writeJSON(env.Stdout, listedJSON(all, time.Now()))
+		case total == 0:
+			return nil
+		}
+		return writeSessions(env.Stdout, all, time.Now())
 	})
 }
 
@@ -68,7 +75,7 @@ const maxListed = 10_000
 
 type sessionsRevoke struct {
 	whose
-	All    bool   `help:"Everybody's sessions, or everybody's of --client."`
+	All    bool   `help:"Everybody's sessions. (--client alone is everybody's of that application.)"`
 	Reason string `placeholder:"TEXT" help:"Why, for the audit log."`
 	DryRun bool   `help:"Show what would end and end nothing."`
 	where
@@ -83,11 +90,14 @@ const maxReason = 500
 
 // Run ends sessions and shows which.
 func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
-	switch person := cmd.whose; {
-	case !cmd.All && !person.named():
+	somebody, something, err := cmd.check()
+	switch {
+	case err != nil:
+		return err
+	case !cmd.All && !something:
 		return usageError{errors.New("whose sessions? Name a person or a session, --client, or --all")}
-	case cmd.All && person != whose{Client: person.Client}:
-		return usageError{errors.New("--all is for everybody: name nobody beside it but a --client")}
+	case cmd.All && somebody:
+		return usageError{errors.New("--all is for everybody: name nobody beside it")}
 	case len(cmd.Reason) > maxReason:
 		return usageError{fmt.Errorf("--reason: want at most %d characters", maxReason)}
 	}
@@ -109,10 +119,13 @@ func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
 			if err != nil {
 				return err
 			}
-			return cmd.report(env.Stdout, shown, total)
+			return cmd.report(ctx, env, c, store, filter, shown, total)
 		}
 		shown, total, err := cmd.end(ctx, store, filter, env.Stderr)
-		return errors.Join(cmd.report(env.Stdout, shown, total), err)
+		if total == 0 && err != nil {
+			return err
+		}
+		return errors.Join(cmd.report(ctx, env, c, store, filter, shown, total), err)
 	})
 }
 
@@ -144,17 +157,27 @@ func (cmd sessionsRevoke) end(ctx context.Context, store *sql.Store, f session.F
 	}
 }
 
-func (cmd sessionsRevoke) report(w io.Writer, shown []session.Listed, total int) error {
-	now := time.Now()
+// report shows what ended, or would. That nobody is there to be signed out is an error.
+func (cmd sessionsRevoke) report(
+	ctx context.Context, env Env, c config.Config, store *sql.Store, f session.Filter, shown []session.Listed, total int,
+) error {
+	why := ""
+	if total == 0 {
+		var err error
+		if why, err = nobody(ctx, c, store, f); err != nil {
+			return err
+		}
+	}
+	w, now := env.Stdout, time.Now()
 	if cmd.json() {
-		return writeJSON(w, struct {
-			DryRun   bool          `json:"dry_run"`
-			Ended    int           `json:"ended"`
-			Sessions []sessionJSON `json:"sessions"`
-		}{cmd.DryRun, total, listedJSON(shown, now)})
+		said := revokedJSON{DryRun: cmd.DryRun, Ended: total, Sessions: listedJSON(shown, now)}
+		if cmd.DryRun {
+			said.Ended, said.WouldEnd = 0, total
+		}
+		return writeJSON(w, said)
 	}
 	if total == 0 {
-		fmt.Fprintln(w, "No live session matches: nothing to end.")
+		fmt.Fprintln(w, why, "Nothing to end.")
 		return nil
 	}
 	if err := writeSessions(w, shown, now); err != nil {
@@ -170,6 +193,14 @@ func (cmd sessionsRevoke) report(w io.Writer, shown []session.Listed, total int)
 	fmt.Fprintf(w, "\n%s ended. Refresh, introspection and /userinfo refuse them now; the status lists say so within seconds.\n",
 		count(total, "session"))
 	return nil
+}
+
+// revokedJSON is what ended, for scripts; sessions are the first few of them.
+type revokedJSON struct {
+	DryRun   bool          `json:"dry_run"`
+	WouldEnd int           `json:"would_end,omitempty"`
+	Ended    int           `json:"ended"`
+	Sessions []sessionJSON `json:"sessions"`
 }
 
 func count(n int, what string) string {

@@ -36,11 +36,18 @@ type where struct {
 	Data   string `default:".latchkey" placeholder:"DIR" help:"With --dev, where its data are."`
 }
 
+// defaultData is where dev keeps its data.
+const defaultData = ".latchkey"
+
 // load reads the settings. Every mistake is reported at once.
 func (w where) load(env Env) (config.Config, error) {
+	if !w.Dev && w.Data != "" && w.Data != defaultData {
+		return config.Config{}, usageError{errors.New("--data says where the data of dev are: add --dev")}
+	}
 	if w.Dev {
 		if _, err := os.Stat(filepath.Join(w.Data, secretFile)); err != nil {
-			return config.Config{}, fmt.Errorf("there are no dev data in %s: run latchkey dev first, or name them with --data", w.Data)
+			return config.Config{}, fmt.Errorf("there are no dev data in %q: run latchkey dev first, or name them with --data "+
+				"(a dev that was started with --data '' keeps none)", w.Data)
 		}
 		return loadDev(env, w.Data, w.Config)
 	}
@@ -52,7 +59,11 @@ func (w where) load(env Env) (config.Config, error) {
 	if file != "" {
 		opts.Files = []string{file}
 	}
-	return config.Load(opts)
+	c, err := config.Load(opts)
+	if err != nil && file == "" {
+		err = fmt.Errorf("%w\nNo settings file was named: --config FILE, or --dev for the data of latchkey dev", err)
+	}
+	return c, err
 }
 
 //go:embed dev.yaml

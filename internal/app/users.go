@@ -80,7 +80,7 @@ func (cmd usersShow) Run(ctx context.Context, env Env) error {
 		if filter.SID != "" { // whose session it is
 			sessions, _, err := store.Sessions(ctx, session.Filter{SID: filter.SID, Ended: true}, 1)
 			if err != nil || len(sessions) == 0 {
-				return errors.Join(err, errors.New("nobody found"))
+				return errors.Join(err, errNobody)
 			}
 			filter = session.Filter{Subject: sessions[0].Subject}
 		}
@@ -118,8 +118,7 @@ func (v viewer) people(ctx context.Context, filter session.Filter) ([]shownPerso
 		return nil, err
 	}
 	if len(found) == 0 && filter.Phone == "" {
-		return nil, errors.New("nobody found: neither HR's people nor anybody who has signed in. A name is not enough: " +
-			"want a phone, e-mail, HR's id or sub")
+		return nil, errNobody
 	}
 	if len(found) == 0 { // a number that nobody has yet; signing in with it would work all the same
 		found = []sql.Known{{}}
@@ -168,6 +167,9 @@ func (v viewer) person(ctx context.Context, known sql.Known, filter session.Filt
 	}
 	p.Matching = matching(facts)
 	p.Tier, p.Rule = v.tier(facts)
+	if known.User != nil && !known.User.Active {
+		p.Tier, p.Rule = "none", "who has left has none"
+	}
 	return p, nil
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -12,57 +13,99 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 )
 
-// whose says whose sessions a command is about: WHO by whatever is at hand, or one of the flags.
+// whose says whose sessions a command is about: WHO by whatever is at hand, or one of the flags. What
+// is given and empty, as by a script's variable that is not set, is not the same as nothing.
 type whose struct {
-	Who        string `arg:"" optional:"" help:"A person, by phone, e-mail, HR's id or sub; or a session, by sid."`
-	SID        string `name:"sid" help:"One session."`
-	Phone      string `help:"Of the person with this number."`
-	Email      string `help:"Of the person with this e-mail address."`
-	ExternalID string `name:"external-id" help:"Of the person with this id in HR's files."`
-	Sub        string `help:"Of the account with this sub."`
-	Client     string `help:"Of this application only."`
+	Who        *string `arg:"" optional:"" help:"A person, by phone, e-mail, HR's id or sub; or a session, by sid."`
+	SID        *string `name:"sid" help:"One session."`
+	Phone      *string `help:"Of the person with this number."`
+	Email      *string `help:"Of the person with this e-mail address."`
+	ExternalID *string `name:"external-id" help:"Of the person with this id in HR's files."`
+	Sub        *string `help:"Of the account with this sub."`
+	Client     *string `help:"Of this application only."`
 }
 
-// named reports whether anything narrows the sessions down.
-func (w whose) named() bool { return w != whose{} }
+// check refuses what is empty, and two ways of saying who. It reports whether anybody, and whether
+// anything at all, is named.
+func (w whose) check() (somebody, something bool, err error) {
+	people := 0
+	for _, given := range []*string{w.Who, w.SID, w.Phone, w.Email, w.ExternalID, w.Sub, w.Client} {
+		switch {
+		case given == nil:
+			continue
+		case strings.TrimSpace(*given) == "":
+			return false, false, usageError{errors.New("an argument or a flag is there and empty: whose sessions?")}
+		}
+		something = true
+		if given != w.Client {
+			people++
+		}
+	}
+	if people > 1 {
+		return false, false, usageError{errors.New("name the person or the session once: as an argument or by one flag")}
+	}
+	return people == 1, something, nil
+}
 
 // filter finds out what is meant. A number that cannot be one is a usageError.
 func (w whose) filter(ctx context.Context, c config.Config, store *sql.Store) (session.Filter, error) {
-	f := session.Filter{SID: w.SID, ClientID: w.Client, Email: w.Email, ExternalID: w.ExternalID, Subject: w.Sub}
-	if w.Phone != "" {
-		number, err := newParser(c).Parse(w.Phone)
+	f := session.Filter{}
+	if w.Who != nil {
+		var err error
+		if f, err = guess(ctx, c, store, *w.Who); err != nil {
+			return f, err
+		}
+	}
+	for into, given := range map[*string]*string{
+		&f.SID: w.SID, &f.Email: w.Email, &f.ExternalID: w.ExternalID, &f.Subject: w.Sub, &f.ClientID: w.Client,
+	} {
+		if given != nil {
+			*into = strings.TrimSpace(*given)
+		}
+	}
+	if w.Phone != nil {
+		number, err := newParser(c).Parse(*w.Phone)
 		if err != nil {
-			return f, usageError{errors.New("--phone: not a mobile number: write it with its country code, as in +447700900123")}
+			return f, usageError{errors.New("--phone: not a mobile number: " + phoneMistake(err))}
 		}
 		f.Phone = number.E164()
 	}
-	if w.Who == "" {
-		return f, nil
-	}
-	guessed, err := guess(ctx, c, store, w.Who)
-	if err != nil {
-		return f, err
-	}
-	return merge(f, guessed)
-}
-
-func merge(f, guessed session.Filter) (session.Filter, error) {
-	for _, each := range []struct {
-		into *string
-		from string
-	}{
-		{&f.SID, guessed.SID}, {&f.Phone, guessed.Phone}, {&f.Email, guessed.Email}, {&f.ExternalID, guessed.ExternalID}, {&f.Subject, guessed.Subject},
-	} {
-		if each.from == "" {
-			continue
-		}
-		if *each.into != "" {
-			return f, usageError{errors.New("name the person once: as an argument or by a flag")}
-		}
-		*each.into = each.from
-	}
 	return f, nil
 }
+
+// nobody says why a filter selects no live session: whom it names is signed in nowhere, which is no
+// error, or does not exist, which is one. A mistyped address must not look like a job done.
+func nobody(ctx context.Context, c config.Config, store *sql.Store, f session.Filter) (string, error) {
+	_, ever, err := store.Sessions(ctx, session.Filter{SID: f.SID, ClientID: f.ClientID, Ended: true}, 1)
+	if err != nil {
+		return "", err
+	}
+	_, registered := c.Clients[f.ClientID]
+	switch {
+	case f.ClientID != "" && !registered && ever == 0:
+		return "", fmt.Errorf("there is no client %q: latchkey config check lists them", f.ClientID)
+	case f.SID != "" && ever == 0:
+		return "", errors.New("there is no such session, or none that is still kept")
+	case f.SID != "":
+		return "That session is over already.", nil
+	case f.Phone+f.Email+f.ExternalID+f.Subject == "":
+		return "No live sessions.", nil
+	}
+	people, err := store.People(ctx, f, 1)
+	switch {
+	case err != nil:
+		return "", err
+	case len(people) == 0:
+		return "", errNobody
+	case people[0].User != nil:
+		return people[0].User.Name + " has no live session.", nil
+	}
+	return "They have no live session.", nil
+}
+
+// errNobody means that neither HR nor any sign-in knows whom a command names.
+var errNobody = errors.New("nobody found: neither HR's people nor anybody who has signed in. " +
+	"Want a phone, an e-mail, HR's id, a sub or a sid, each in full")
 
 // randomID is the shape of a sid and of a sub alike.
 var randomID = regexp.MustCompile(`^[a-z2-7]{26}$`)
