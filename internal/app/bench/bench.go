@@ -32,42 +32,74 @@ func bench(ctx context.Context, opts options) (_ report, err error) {
 	defer texts.close()
 
 	world := world{latchkey: opts.latchkey, folder: folder, stores: stores, twilio: texts.baseURL}
-	subjects, err := startSubjects(ctx, world)
-	defer func() { err = errors.Join(err, stopAll(subjects)) }()
-	if err != nil {
-		return r, err
-	}
-	ours := subjects[0]
-	if r.RestAfterStart, err = ours.atRest(ctx); err != nil {
-		return r, err
-	}
-	crowd := crowd{workers: opts.workers, inbox: texts, people: staff()}
-	for _, s := range subjects {
-		progress("warming up %s: %d people sign in", s.name, people)
-		if err := crowd.warmUp(ctx, s); err != nil {
-			return r, fmt.Errorf("%s: %w", s.name, err)
+	if opts.measures(signInPart, refreshPart, introspectPart) {
+		if err := r.measureSubjects(ctx, world, texts, opts); err != nil {
+			return r, err
 		}
 	}
-	if r.SignIns, err = crowd.compare(ctx, subjects, opts); err != nil {
-		return r, err
+	if opts.measures(signInPart) {
+		if r.Starts, err = measureStarts(ctx, world); err != nil {
+			return r, err
+		}
+	}
+	if opts.measures(listsPart) {
+		if r.Lists, err = measureLists(ctx, world, opts); err != nil {
+			return r, fmt.Errorf("status lists: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// measureSubjects measures what a client asks for, side by side with the bare handler.
+func (r *report) measureSubjects(ctx context.Context, w world, texts *inbox, opts options) (err error) {
+	subjects, err := startSubjects(ctx, w)
+	defer func() { err = stopAll(subjects, err) }()
+	if err != nil {
+		return err
+	}
+	c := crowd{workers: opts.workers, inbox: texts, people: staff()}
+	if opts.measures(signInPart) {
+		if err := r.measureSignIns(ctx, c, subjects, opts); err != nil {
+			return err
+		}
+	}
+	if opts.measures(refreshPart) {
+		if r.Refreshes, err = c.compareRefreshes(ctx, subjects, opts); err != nil {
+			return err
+		}
+	}
+	if opts.measures(introspectPart) {
+		r.Introspections, err = c.measureIntrospections(ctx, subjects[0], opts)
+	}
+	return err
+}
+
+func (r *report) measureSignIns(ctx context.Context, c crowd, subjects []*subject, opts options) (err error) {
+	ours := subjects[0]
+	if r.RestAfterStart, err = ours.atRest(ctx); err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		progress("warming up %s: %d people sign in", s.name, people)
+		if err := c.warmUp(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if r.SignIns, err = compare(ctx, "sign-ins", subjects, opts, c.measure(opts)); err != nil {
+		return err
 	}
 	if r.RestAfterLoad, err = ours.atRest(ctx); err != nil {
-		return r, err
+		return err
 	}
 	progress("fetching the JWKS")
-	if r.JWKSPerSecond, err = fetchJWKS(ctx, ours, opts); err != nil {
-		return r, err
-	}
-	r.Starts, err = measureStarts(ctx, world)
-	return r, err
+	r.JWKSPerSecond, err = fetchJWKS(ctx, ours, opts)
+	return err
 }
 
 // atRest returns the resident memory after a pause, in bytes.
 func (s *subject) atRest(ctx context.Context) (int64, error) {
-	select {
-	case <-time.After(settle):
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := pause(ctx, settle); err != nil {
+		return 0, err
 	}
 	return s.process.resident()
 }

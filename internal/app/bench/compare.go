@@ -40,11 +40,12 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // figures are what all rounds say of one subject.
 type figures struct {
-	SignIns   int     `json:"sign_ins"`
-	PerSecond spread  `json:"per_second"`
-	CPU       spread  `json:"cpu_ms_per_sign_in"`
-	Start     latency `json:"start_ms"`
-	Token     latency `json:"token_ms"`
+	Count     int    `json:"count"`
+	PerSecond spread `json:"per_second"`
+	CPU       spread `json:"cpu_ms_each"`
+	// Start is of sign-ins only.
+	Start latency `json:"start_ms,omitzero"`
+	Token latency `json:"answer_ms"`
 }
 
 func figuresOf(rounds []measurement) figures {
@@ -52,9 +53,9 @@ func figuresOf(rounds []measurement) figures {
 	var rates, cpus []float64
 	var starts, tokens []time.Duration
 	for _, m := range rounds {
-		f.SignIns += len(m.timings)
+		f.Count += len(m.timings)
 		rates = append(rates, float64(len(m.timings))/m.took.Seconds())
-		cpus = append(cpus, m.cpuPerSignIn())
+		cpus = append(cpus, m.cpuEach())
 		for _, t := range m.timings {
 			starts, tokens = append(starts, t.start), append(tokens, t.token)
 		}
@@ -63,8 +64,8 @@ func figuresOf(rounds []measurement) figures {
 	return f
 }
 
-// cpuPerSignIn is in milliseconds.
-func (m measurement) cpuPerSignIn() float64 { return milliseconds(m.cpu) / float64(len(m.timings)) }
+// cpuEach is in milliseconds.
+func (m measurement) cpuEach() float64 { return milliseconds(m.cpu) / float64(len(m.timings)) }
 
 // comparison is Latchkey beside the bare handler, for one algorithm.
 type comparison struct {
@@ -76,8 +77,11 @@ type comparison struct {
 	CPURatio spread `json:"cpu_ratio"`
 }
 
+// contest is one measurement of one subject.
+type contest func(ctx context.Context, s *subject, a algorithm) (measurement, error)
+
 // compare measures the subjects, Latchkey first, by turns.
-func (c crowd) compare(ctx context.Context, subjects []*subject, opts options) ([]comparison, error) {
+func compare(ctx context.Context, what string, subjects []*subject, opts options, measure contest) ([]comparison, error) {
 	var all []comparison
 	for _, a := range algorithms {
 		rounds := make([][]measurement, len(subjects))
@@ -85,14 +89,14 @@ func (c crowd) compare(ctx context.Context, subjects []*subject, opts options) (
 		for round := range opts.rounds {
 			for i := range subjects {
 				i = (i + round) % len(subjects) // who goes first changes, so that neither gains by it
-				progress("%s, round %d of %d: %s", a.name, round+1, opts.rounds, subjects[i].name)
-				m, err := c.measure(ctx, subjects[i], a.client, a.name, opts.duration)
+				progress("%s, %s, round %d of %d: %s", what, a.name, round+1, opts.rounds, subjects[i].name)
+				m, err := measure(ctx, subjects[i], a)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", subjects[i].name, err)
 				}
 				rounds[i] = append(rounds[i], m)
 			}
-			ratios = append(ratios, rounds[0][round].cpuPerSignIn()/rounds[1][round].cpuPerSignIn())
+			ratios = append(ratios, rounds[0][round].cpuEach()/rounds[1][round].cpuEach())
 		}
 		all = append(all, comparison{
 			Algorithm: a.name, Latchkey: figuresOf(rounds[0]), Bare: figuresOf(rounds[1]), CPURatio: spreadOf(ratios),

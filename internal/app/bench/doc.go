@@ -8,9 +8,20 @@
 //	  ▲                  bare handler   ──► Redis, a key prefix each
 //	  └─ Twilio stand-in ◄──┘
 //
-// A sign-in is whole: POST /passwordless/start, the code out of the text, POST /oauth/token, by one
-// of 2,000 people who have all signed in before. What comes out is a table with the aim beside each
-// figure. A missed aim is a figure like any other: only a sign-in that fails makes bench fail.
+// There are four parts; -only=signin,refresh takes some of them:
 //
-// CPU times come from /proc, so it needs Linux. All traffic stays on 127.0.0.1.
+//	signin      whole sign-ins: POST /passwordless/start, the code out of the text, POST /oauth/token,
+//	            by one of 2,000 people who have all signed in before; memory, JWKS and starts as well
+//	refresh     refreshes, each with the token that the one before has brought
+//	introspect  introspections of live access tokens by a service; Latchkey alone
+//	lists       a status list of 1,000,000 live sessions, filled in by SQL, on two replicas:
+//
+//	            POST /oauth/revoke ──► replica A ──► PostgreSQL ◄── latchkey sessions revoke
+//	            GET /status-lists/… ─► replica A, replica B ──┘  (until the bit is set on both)
+//
+// What comes out is a table with the aim beside each figure. A missed aim is a figure like any other:
+// only an answer that is wrong, or none, makes bench fail.
+//
+// CPU times come from /proc, so it needs Linux. All traffic stays on 127.0.0.1. Unless
+// LATCHKEY_TEST_POSTGRES names another, PostgreSQL is that of the tests, which does not wait for a disk.
 package main

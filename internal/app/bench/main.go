@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/app/bench/bare"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 )
 
 // bareCommand makes this program the bare handler.
@@ -23,8 +26,28 @@ type options struct {
 	duration time.Duration
 	rounds   int
 	workers  int
+	sessions int
+	only     []string
 	output   string
 }
+
+// The parts that can be measured, each without the others.
+const (
+	signInPart     = "signin"
+	refreshPart    = "refresh"
+	introspectPart = "introspect"
+	listsPart      = "lists"
+)
+
+var parts = []string{signInPart, refreshPart, introspectPart, listsPart}
+
+// measures reports whether one of these is to be measured.
+func (o options) measures(these ...string) bool {
+	return slices.ContainsFunc(these, func(part string) bool { return slices.Contains(o.only, part) })
+}
+
+// minSessions is the fewest filled-in sessions of which there are enough for everything.
+const minSessions = 10_000
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -61,22 +84,38 @@ func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.latchkey, "latchkey", "bin/latchkey", "the program to measure")
-	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long each measurement of sign-ins lasts")
-	flags.IntVar(&o.rounds, "rounds", 9, "how often each is measured, by turns; the median counts")
-	flags.IntVar(&o.workers, "workers", 4, "how many people sign in at once")
+	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long each measurement of sign-ins, refreshes and introspections lasts")
+	flags.IntVar(&o.rounds, "rounds", 9, "how often each of them is measured, by turns; the median counts")
+	flags.IntVar(&o.workers, "workers", 4, "how many people sign in, refresh or are asked after at once")
+	flags.IntVar(&o.sessions, "sessions", 1_000_000, fmt.Sprintf("how many live sessions the status list is measured with, %d to %d", minSessions, statuslist.Size))
+	only := flags.String("only", strings.Join(parts, ","),
+		"what to measure, with commas between: signin (with memory, JWKS and starts), refresh, introspect, lists")
 	flags.StringVar(&o.output, "output", "table", "table or json")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	o.only = strings.Split(*only, ",")
+	return o, o.check(flags.Args())
+}
+
+// check returns the first mistake of a command line that could be read.
+func (o options) check(rest []string) error {
+	for _, part := range o.only {
+		if !slices.Contains(parts, part) {
+			return fmt.Errorf("-only: there is no part %q: want some of %s", part, strings.Join(parts, ","))
+		}
+	}
 	switch {
 	case o.duration <= 0, o.rounds < 1, o.workers < 1, o.workers > people:
-		return o, errors.New("-duration, -rounds and -workers must be above zero, and -workers at most the number of people")
+		return errors.New("-duration, -rounds and -workers must be above zero, and -workers at most the number of people")
+	case o.sessions < minSessions, o.sessions > statuslist.Size:
+		return fmt.Errorf("-sessions: want %d to %d", minSessions, statuslist.Size)
 	case o.output != "table" && o.output != "json":
-		return o, errors.New("-output: want table or json")
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return errors.New("-output: want table or json")
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q", rest[0])
 	}
-	return o, nil
+	return nil
 }
 
 // progress tells a person who waits what is going on.

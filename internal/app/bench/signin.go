@@ -15,8 +15,11 @@ import (
 
 const passwordlessGrant = "http://auth0.com/oauth/grant-type/passwordless/otp"
 
-// timing is how long the two answers of one sign-in took.
-type timing struct{ start, token time.Duration }
+// Scopes that are asked for: without and with a refresh token.
+const (
+	signInScope = "openid profile email"
+	stayScope   = signInScope + " offline_access"
+)
 
 // app is a client application with its people's phones.
 type app struct {
@@ -28,41 +31,47 @@ type app struct {
 	algorithm string
 }
 
+// tokens are what the token endpoint answers with.
+type tokens struct {
+	Access  string `json:"access_token"`
+	ID      string `json:"id_token"`
+	Refresh string `json:"refresh_token"`
+}
+
 // signIn is one whole sign-in.
-func (a app) signIn(ctx context.Context, number string) (timing, error) {
+func (a app) signIn(ctx context.Context, number, scope string) (tokens, timing, error) {
+	var got tokens
 	var t timing
 	begun := time.Now()
 	if err := a.post(ctx, "/passwordless/start", map[string]string{
 		"client_id": a.client, "connection": "sms", "phone_number": number,
 	}, nil); err != nil {
-		return t, err
+		return got, t, err
 	}
 	t.start = time.Since(begun)
 	code, err := a.inbox.await(ctx, number)
 	if err != nil {
-		return t, err
-	}
-	var tokens struct {
-		Access string `json:"access_token"`
-		ID     string `json:"id_token"`
+		return got, t, err
 	}
 	begun = time.Now()
 	if err := a.post(ctx, "/oauth/token", map[string]string{
 		"grant_type": passwordlessGrant, "client_id": a.client, "realm": "sms", "username": number, "otp": code,
-		"audience": audience, "scope": "openid profile email",
-	}, &tokens); err != nil {
-		return t, err
+		"audience": audience, "scope": scope,
+	}, &got); err != nil {
+		return got, t, err
 	}
 	t.token = time.Since(begun)
-	return t, errors.Join(a.check(tokens.Access), a.check(tokens.ID))
+	return got, t, a.check(got)
 }
 
 // check sees that what is measured is what was asked for.
-func (a app) check(token string) error {
-	head, _, _ := strings.Cut(token, ".")
-	header, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil || !bytes.Contains(header, []byte(`"alg":"`+a.algorithm+`"`)) {
-		return fmt.Errorf("the token is not signed with %s", a.algorithm)
+func (a app) check(got tokens) error {
+	for _, token := range []string{got.Access, got.ID} {
+		head, _, _ := strings.Cut(token, ".")
+		header, err := base64.RawURLEncoding.DecodeString(head)
+		if err != nil || !bytes.Contains(header, []byte(`"alg":"`+a.algorithm+`"`)) {
+			return fmt.Errorf("a token is not signed with %s", a.algorithm)
+		}
 	}
 	return nil
 }
@@ -77,19 +86,24 @@ func (a app) post(ctx context.Context, path string, parameters map[string]string
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := a.http.Do(request)
+	return do(a.http, request, into)
+}
+
+// do sends a request, which must be answered with 200 and JSON.
+func do(client *http.Client, request *http.Request, into any) error {
+	answer, err := client.Do(request)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
-	switch {
-	case err != nil:
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
 		return err
-	case answer.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s: %s: %s", path, answer.Status, text)
-	case into != nil:
-		return json.Unmarshal(text, into)
 	}
-	return nil
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", request.URL.Path, answer.Status, text)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
 }

@@ -17,9 +17,9 @@ type startTimes struct {
 	Again spread  `json:"dev_second_start"`
 }
 
-func measureStarts(ctx context.Context, w world) (startTimes, error) {
+func measureStarts(ctx context.Context, w world) (*startTimes, error) {
 	progress("starting dev %d times", 2*starts+1)
-	var t startTimes
+	t := &startTimes{}
 	data := filepath.Join(w.folder, "dev")
 	first, err := startDev(ctx, w, data)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -42,6 +43,7 @@ type server struct {
 	twilio   *api.ApiService
 	secret   []byte
 	keys     map[string]crypto.Signer // by algorithm
+	places   atomic.Int64             // handed out, of the status list
 }
 
 // Run serves until ctx ends.

@@ -32,6 +32,21 @@ type accessClaims struct {
 	AMR             []string `json:"amr"`
 	Scope           string   `json:"scope"`
 	Tier            string   `json:"tier"`
+	Status          status   `json:"status"`
+}
+
+// status says where the token's status stands (draft-ietf-oauth-status-list §6.1).
+type status struct {
+	StatusList struct {
+		Index int64  `json:"idx"`
+		URI   string `json:"uri"`
+	} `json:"status_list"`
+}
+
+func (p person) status() status {
+	var s status
+	s.StatusList.Index, s.StatusList.URI = p.index, issuer+"status-lists/"+p.list
+	return s
 }
 
 type idClaims struct {
@@ -55,11 +70,11 @@ type idClaims struct {
 
 func (s *server) mint(in tokenRequest, who person) (tokenResponse, error) {
 	algorithm := s.settings.Algorithms[in.ClientID]
-	issued := who.now.Unix()
+	issued, authTime := who.now.Unix(), who.authTime.Unix()
 	access, err := s.sign(algorithm, "at+jwt", accessClaims{
-		Issuer: issuer, Subject: who.subject, Audience: in.Audience, ClientID: in.ClientID, AuthorizedParty: in.ClientID,
-		IssuedAt: issued, Expiry: who.now.Add(accessLifetime).Unix(), AuthTime: issued, ID: rand.Text(), SessionID: who.sid,
-		ACR: "aal1", AMR: []string{"sms"}, Scope: scopes, Tier: "employee",
+		Issuer: issuer, Subject: who.subject, Audience: who.audience, ClientID: in.ClientID, AuthorizedParty: in.ClientID,
+		IssuedAt: issued, Expiry: who.now.Add(accessLifetime).Unix(), AuthTime: authTime, ID: rand.Text(), SessionID: who.sid,
+		ACR: "aal1", AMR: []string{"sms"}, Scope: who.scope, Tier: "employee", Status: who.status(),
 	})
 	if err != nil {
 		return tokenResponse{}, err
@@ -67,13 +82,17 @@ func (s *server) mint(in tokenRequest, who person) (tokenResponse, error) {
 	digest := sha256.Sum256([]byte(access))
 	id, err := s.sign(algorithm, "JWT", idClaims{
 		Issuer: issuer, Subject: who.subject, Audience: in.ClientID,
-		IssuedAt: issued, Expiry: who.now.Add(time.Hour).Unix(), AuthTime: issued, SessionID: who.sid,
+		IssuedAt: issued, Expiry: who.now.Add(time.Hour).Unix(), AuthTime: authTime, SessionID: who.sid,
 		ACR: "aal1", AMR: []string{"sms"}, AtHash: base64.RawURLEncoding.EncodeToString(digest[:16]), Tier: "employee",
 		Name: who.name, Nickname: who.name, UpdatedAt: time.UnixMicro(who.updatedAt).UTC().Format(time.RFC3339), Email: who.email,
 	})
-	return tokenResponse{
-		AccessToken: access, IDToken: id, TokenType: "Bearer", ExpiresIn: int64(accessLifetime.Seconds()), Scope: scopes,
-	}, err
+	out := tokenResponse{
+		AccessToken: access, IDToken: id, TokenType: "Bearer", ExpiresIn: int64(accessLifetime.Seconds()), Scope: who.scope,
+	}
+	if who.refreshable() {
+		out.RefreshToken = s.refreshToken(who.sid, who.generation)
+	}
+	return out, err
 }
 
 // sign returns the claims as a JWS in compact serialization (RFC 7515 §7.1).

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,52 +43,76 @@ JOIN accounts own ON own.user_id = u.id
 JOIN identities i ON i.method = 'sms' AND i.identifier = u.phone
 WHERE u.phone = $1 AND u.active FOR SHARE OF u`
 	openSession = `
-INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, tier, device, address, auth_time, expires_at, revoked_at, revoked_reason)
-VALUES ($1, $2, $3, $14, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+INSERT INTO sessions (sid, subject, client_id, code_use, method, identifier, scope, audience, tier, device, address, last_address,
+    auth_time, last_used_at, expires_at, rotated_at, status_list, status_index)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12, $13, $12, $14, $15)`
 	recordEvent = `
 INSERT INTO audit_events (at, kind, actor, subject, user_id, client_id, sid, address, phone, reason, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 )
 
 const (
-	scopes         = "openid profile email"
 	accessLifetime = 15 * time.Minute
+	refreshGrant   = "refresh_token"
+	// statusList is the list that all sessions have their places in.
+	statusList = "k3jq7mzw2a"
 )
 
 type tokenRequest struct {
-	ClientID string `json:"client_id"`
-	Username string `json:"username"`
-	Code     string `json:"otp"`
-	Audience string `json:"audience"`
+	GrantType    string `json:"grant_type"`
+	ClientID     string `json:"client_id"`
+	Username     string `json:"username"`
+	Code         string `json:"otp"`
+	Scope        string `json:"scope"`
+	Audience     string `json:"audience"`
+	RefreshToken string `json:"refresh_token"`
 }
 
 type tokenResponse struct {
-	AccessToken string `json:"access_token"`
-	IDToken     string `json:"id_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	Scope       string `json:"scope"`
+	AccessToken  string `json:"access_token"`
+	IDToken      string `json:"id_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	Scope        string `json:"scope"`
 }
 
-// person is who signs in, and the session that they get.
+// person is who signs in or refreshes, and their session.
 type person struct {
 	userID, name, email string
 	updatedAt           int64
 	subject, holder     string
 	sid                 string
-	now                 time.Time
+	generation          int64
+	scope, audience     string
+	list                string
+	index               int64
+	authTime, now       time.Time
 }
+
+// expires is when nothing of the session is valid any more.
+func (p person) expires() time.Time {
+	if p.refreshable() {
+		return p.now.Add(idle)
+	}
+	return p.now.Add(accessLifetime)
+}
+
+func (p person) refreshable() bool { return strings.Contains(p.scope, "offline_access") }
 
 // token serves POST /oauth/token.
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	var in tokenRequest
 	err := json.NewDecoder(r.Body).Decode(&in)
-	if err == nil {
-		err = s.redeem(r.Context(), in)
-	}
 	var who person
-	if err == nil {
-		who, err = s.signIn(r.Context(), in, r.UserAgent())
+	switch {
+	case err != nil:
+	case in.GrantType == refreshGrant:
+		who, err = s.refresh(r.Context(), in)
+	default:
+		if err = s.redeem(r.Context(), in); err == nil {
+			who, err = s.signIn(r.Context(), in, r.UserAgent())
+		}
 	}
 	var out tokenResponse
 	if err == nil {
@@ -106,7 +131,10 @@ func (s *server) redeem(ctx context.Context, in tokenRequest) error {
 }
 
 func (s *server) signIn(ctx context.Context, in tokenRequest, device string) (person, error) {
-	who := person{sid: rand.Text(), now: time.Now()}
+	now := time.Now()
+	who := person{
+		sid: rand.Text(), scope: in.Scope, audience: in.Audience, list: statusList, index: s.places.Add(1), authTime: now, now: now,
+	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{})
 	if err != nil {
 		return who, err
@@ -117,13 +145,12 @@ func (s *server) signIn(ctx context.Context, in tokenRequest, device string) (pe
 	if err != nil {
 		return who, err
 	}
-	now := who.now.UnixMicro()
-	_, err = tx.ExecContext(ctx, openSession, who.sid, who.subject, in.ClientID, "sms", in.Username, scopes, "employee",
-		device, source, now, who.now.Add(accessLifetime).UnixMicro(), nil, "", who.sid)
+	_, err = tx.ExecContext(ctx, openSession, who.sid, who.subject, in.ClientID, who.sid, "sms", in.Username, who.scope, who.audience,
+		"employee", device, source, now.UnixMicro(), who.expires().UnixMicro(), who.list, who.index)
 	if err != nil {
 		return who, err
 	}
-	_, err = tx.ExecContext(ctx, recordEvent, now, "signin.succeeded", who.subject, who.subject, who.userID, in.ClientID,
+	_, err = tx.ExecContext(ctx, recordEvent, now.UnixMicro(), "signin.succeeded", who.subject, who.subject, who.userID, in.ClientID,
 		who.sid, source, in.Username[:4]+"******"+in.Username[10:], "", `{"tier":"employee"}`)
 	if err != nil {
 		return who, err

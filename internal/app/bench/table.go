@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+)
+
+// table writes the report for people to read: one table for each kind of figures.
+func (r report) table(w io.Writer) error {
+	fmt.Fprintf(w, "\n%d cores, shared with PostgreSQL, Redis and the load; %s, %s.\n", r.Machine.Cores, r.Machine.Go, r.Machine.Platform)
+	if len(r.SignIns) > 0 || len(r.Refreshes) > 0 || r.Introspections != nil {
+		fmt.Fprintf(w, "%d at once. Median of %d measurements of %g s each, by turns (least to most).\n"+
+			"Bare is a handler that does only the unavoidable work, on the same tables.\n",
+			r.Machine.Workers, r.Machine.Rounds, r.Machine.Seconds)
+	}
+	for _, section := range []struct {
+		there bool
+		write func(io.Writer)
+	}{
+		{len(r.SignIns) > 0, r.signIns},
+		{len(r.Refreshes) > 0, r.refreshes},
+		{r.Introspections != nil, r.introspections},
+		{r.Lists != nil, func(w io.Writer) { r.Lists.states(w) }},
+		{r.Lists != nil, func(w io.Writer) { r.Lists.revocations(w) }},
+		{len(r.Aims) > 0, r.verdicts},
+	} {
+		if !section.there {
+			continue
+		}
+		fmt.Fprintln(w)
+		table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+		section.write(table)
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r report) signIns(w io.Writer) {
+	fmt.Fprintln(w, "\tSIGN-INS/S\tCPU MS EACH\tSTART P50/P99 MS\tTOKEN P50/P99 MS")
+	for _, c := range r.SignIns {
+		for _, of := range c.rows() {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", of.name, of.PerSecond.text(0), of.CPU.text(2), of.Start.text(), of.Token.text())
+		}
+		c.ratio(w)
+	}
+	fmt.Fprintf(w, "JWKS\t%.0f answers/s\t\t\t\n", r.JWKSPerSecond)
+}
+
+func (r report) refreshes(w io.Writer) {
+	fmt.Fprintln(w, "\tREFRESHES/S\tCPU MS EACH\tP50/P99 MS")
+	for _, c := range r.Refreshes {
+		for _, of := range c.rows() {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", of.name, of.PerSecond.text(0), of.CPU.text(2), of.Token.text())
+		}
+		c.ratio(w)
+	}
+}
+
+func (r report) introspections(w io.Writer) {
+	f := r.Introspections
+	fmt.Fprintln(w, "\tINTROSPECTIONS/S\tCPU MS EACH\tP50/P99 MS")
+	fmt.Fprintf(w, "RS256 latchkey\t%s\t%s\t%s\n", f.PerSecond.text(0), f.CPU.text(2), f.Token.text())
+}
+
+// named are the figures of a row.
+type named struct {
+	name string
+	figures
+}
+
+func (c comparison) rows() []named {
+	return []named{{c.Algorithm + " latchkey", c.Latchkey}, {c.Algorithm + " bare", c.Bare}}
+}
+
+func (c comparison) ratio(w io.Writer) {
+	fmt.Fprintf(w, "%s ratio\t%.2f\t%s\t\t\n", c.Algorithm, c.Latchkey.PerSecond.Median/c.Bare.PerSecond.Median, c.CPURatio.text(2))
+}
+
+func (f listFigures) states(w io.Writer) {
+	fmt.Fprintln(w, "STATUS LIST\tSIZE AS SERVED\tSTART OF SERVE, WITH THE LIST BUILT\tMEMORY OF SERVE AT REST")
+	for _, s := range f.States {
+		name := "empty database"
+		if s.Sessions > 0 {
+			name = fmt.Sprintf("%s sessions, %.1f %% revoked", grouped(s.Sessions), 100*float64(s.Revoked)/float64(s.Sessions))
+		}
+		fmt.Fprintf(w, "%s\t%s bytes\t%s s\t%.1f MB\n", name, grouped(s.Size), s.Start.text(3), megabytes(s.Resident))
+	}
+}
+
+func (f listFigures) revocations(w io.Writer) {
+	one, many := f.Single, f.Batch
+	fmt.Fprintf(w, "%d REVOKED, ONE AT A TIME, WITH 10 %% REVOKED\tREPLICA CALLED\tTHE OTHER\n", one.Count)
+	fmt.Fprintf(w, "from the call until the list shows it\t%s ms\t%s ms\n", one.Told.text(0), one.Other.text(0))
+	fmt.Fprintf(w, "CPU of the replica for each\t%.1f ms\t%.1f ms\n", one.ToldCPU, one.OtherCPU)
+	fmt.Fprintf(w, "\t\t\n%s REVOKED BY ONE COMMAND\tBEFORE\tMEANWHILE\n", grouped(many.Sessions))
+	fmt.Fprintf(w, "time of the command\t\t%.1f s\n", many.Command)
+	fmt.Fprintf(w, "from its start until both replicas' lists show all\t\t%.1f s\n", many.Listed)
+	fmt.Fprintf(w, "refreshes of other people, p50/p99\t%s ms\t%s ms\n", many.Before.text(), many.Meanwhile.text())
+}
+
+func (r report) verdicts(w io.Writer) {
+	fmt.Fprintln(w, "FIGURE\tMEASURED\tAIM\t")
+	for _, a := range r.Aims {
+		verdict := "missed"
+		if a.Met {
+			verdict = "met"
+		}
+		fmt.Fprintf(w, "%s\t%.2f %s\tat most %g\t%s\n", a.What, a.Figure, a.Unit, a.AtMost, verdict)
+	}
+}
+
+func (s spread) text(decimals int) string {
+	return fmt.Sprintf("%.*f (%.*f to %.*f)", decimals, s.Median, decimals, s.Min, decimals, s.Max)
+}
+
+func (l latency) text() string { return fmt.Sprintf("%.1f / %.1f", l.P50, l.P99) }
+
+// grouped writes a number with its thousands apart.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
