@@ -1,4 +1,4 @@
-// An app in a browser, with auth0-js, on a site of its own: contract 3 to 6, 13 and 15. Nothing
+// An app in a browser, with auth0-js, on a site of its own: contract 3 to 7, 13 and 15. Nothing
 // stands between the browser and latchkey, so preflights are the browser's own and CORS is real.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -11,7 +11,9 @@ import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { appHost, spkiDigest, tlsOptions } from './support/certificates.js';
-import { audience, maximumText, otherCode, passwordless, startLatchkey, wrongCodeText } from './support/latchkey.js';
+import {
+  audience, claimsOf, maximumText, otherCode, passwordless, refreshText, startLatchkey, wrongCodeText,
+} from './support/latchkey.js';
 
 const library = readFileSync(createRequire(import.meta.url).resolve('auth0-js/dist/auth0.min.js'));
 
@@ -60,12 +62,30 @@ describe('auth0-js', () => {
     return `https://${appHost}:${server.address().port}`;
   }
 
-  // call calls a method of auth0.WebAuth, or of its client, in the app at origin. It returns
-  // {error, result}: what the app's callback gets.
-  async function call(method, argument, { origin = registered } = {}) {
+  async function open(origin = registered) {
     if (page.url() !== origin + '/') {
       await page.goto(origin + '/');
     }
+  }
+
+  // post sends JSON by the page's own fetch. It returns {status, body}, or the name of the error if
+  // the page may not read the answer.
+  async function post(path, json, { origin } = {}) {
+    await open(origin);
+    return page.evaluate(async ({ url, json }) => {
+      try {
+        const answer = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(json) });
+        return { status: answer.status, body: await answer.json() };
+      } catch (error) {
+        return error.name;
+      }
+    }, { url: new URL(path, latchkey.issuer).href, json });
+  }
+
+  // call calls a method of auth0.WebAuth, or of its client, in the app at origin. It returns
+  // {error, result}: what the app's callback gets.
+  async function call(method, argument, { origin } = {}) {
+    await open(origin);
     return page.evaluate(({ domain, method, argument }) => new Promise((done) => {
       const auth = new globalThis.auth0.WebAuth({ domain, clientID: 'browser', responseType: 'code', redirectUri: location.href });
       const [name, on] = method.startsWith('client.') ? [method.slice('client.'.length), auth.client] : [method, auth];
@@ -94,6 +114,14 @@ describe('auth0-js', () => {
   const legacy = (number, password, more) => ['client.loginWithResourceOwner', {
     connection: 'sms', username: number, password, scope: 'openid offline_access phone_number', ...more,
   }];
+
+  const refresh = (refreshToken) => ['client.oauthToken', { grantType: 'refresh_token', refreshToken }];
+  const signInAnew = { status: 403, code: 'invalid_grant', description: refreshText };
+
+  async function signIn(number) {
+    const code = await latchkey.codeFrom(number, () => start(number));
+    return ok(...token(number, code, { scope: 'openid offline_access' }));
+  }
 
   it('meets a browser that verifies certificates', async () => {
     const tab = await browser.newPage();
@@ -124,9 +152,44 @@ describe('auth0-js', () => {
     const number = latchkey.stranger();
     const code = await latchkey.codeFrom(number, () => start(number));
     const tokens = await ok(...legacy(number, code, { device: 'a browser' }));
-    const claims = JSON.parse(Buffer.from(tokens.idToken.split('.')[1], 'base64url'));
+    const claims = claimsOf(tokens.idToken);
     assert.equal(claims.phone_number, number);
     assert.equal((await ok('client.userInfo', tokens.accessToken)).sub, claims.sub);
+  });
+
+  it('stays signed in: client.oauthToken with a refresh token', async () => {
+    const signedIn = await signIn(latchkey.stranger());
+    const refreshed = await ok(...refresh(signedIn.refreshToken));
+    assert.notEqual(refreshed.refreshToken, signedIn.refreshToken);
+    assert.equal(refreshed.tokenType, 'Bearer');
+    assert.equal(typeof refreshed.expiresIn, 'number');
+    assert.equal(claimsOf(refreshed.idToken).sub, claimsOf(signedIn.idToken).sub);
+    assert.equal((await ok('client.userInfo', refreshed.accessToken)).sub, claimsOf(signedIn.idToken).sub);
+    assert.equal((await ok(...refresh(signedIn.refreshToken))).refreshToken, refreshed.refreshToken);
+    await refused(...refresh('no refresh token'), signInAnew);
+  });
+
+  it('signs out on all devices from the page, by a fetch that needs a preflight', async () => {
+    const number = latchkey.stranger();
+    const [here, elsewhere] = [await signIn(number), await signIn(number)];
+    const somebody = await signIn(latchkey.stranger());
+    assert.deepEqual(await post('/oauth/revoke', { client_id: 'browser', token: here.refreshToken, everywhere: true }), { status: 200, body: {} });
+    for (const { refreshToken } of [here, elsewhere]) {
+      await refused(...refresh(refreshToken), signInAnew);
+    }
+    await refused('client.userInfo', elsewhere.accessToken, { status: 401, code: 'invalid_token' });
+    await ok(...refresh(somebody.refreshToken));
+  });
+
+  it('signs out on this device only, unless it is told otherwise', async () => {
+    const number = latchkey.stranger();
+    const [here, elsewhere] = [await signIn(number), await signIn(number)];
+    assert.deepEqual(await post('/oauth/revoke', { client_id: 'browser', token: here.refreshToken }), { status: 200, body: {} });
+    await refused(...refresh(here.refreshToken), signInAnew);
+    await ok(...refresh(elsewhere.refreshToken));
+    const { status, body } = await post('/oauth/revoke', { client_id: 'nobody', token: elsewhere.refreshToken });
+    assert.equal(status, 401); // the page can read errors too
+    assert.equal(body.error, 'invalid_client');
   });
 
   it('reads why a code was refused', async () => {
@@ -156,6 +219,9 @@ describe('auth0-js', () => {
     assert.equal(result ?? undefined, undefined);
     assert.equal(error.statusCode, undefined, 'the page read an answer that is not for it');
     assert.deepEqual(await latchkey.texts(number), [], 'the preflight let the request through');
+    const tokens = await signIn(number);
+    assert.equal(await post('/oauth/revoke', { client_id: 'browser', token: tokens.refreshToken }, { origin: unregistered }), 'TypeError');
+    await ok(...refresh(tokens.refreshToken)); // nor did this one's
   });
 });
 

@@ -82,10 +82,13 @@ describe('jose', () => {
       assert.equal(access.payload.exp - access.payload.iat, tokens.expires_in);
       assert.match(access.payload.jti, /./);
       assert.deepEqual(access.payload.permissions, permissions);
+      assert.deepEqual(Object.keys(access.payload.status), ['status_list']);
+      assert.deepEqual(Object.keys(access.payload.status.status_list).sort(), ['idx', 'uri']);
       assert.ok(!JSON.stringify(access.payload).includes(number.slice(1)), 'the number is nobody else\'s business');
 
       assert.equal(id.protectedHeader.typ, 'JWT');
       assert.equal(id.payload.aud, 'app');
+      assert.ok(!('status' in id.payload));
       assert.equal(id.payload.sub, access.payload.sub);
       assert.ok(id.payload.auth_time >= began && id.payload.auth_time <= ended);
       assert.equal(id.payload.at_hash, halfHash('sha256', tokens.access_token));

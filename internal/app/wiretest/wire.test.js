@@ -477,6 +477,7 @@ describe('CORS', () => {
     ['/passwordless/start', ['POST'], ['auth0-client', 'content-type', 'x-request-language']],
     ['/oauth/token', ['POST'], ['auth0-client', 'content-type', 'x-request-language']],
     ['/oauth/ro', ['POST'], ['auth0-client', 'content-type', 'x-request-language']],
+    ['/oauth/revoke', ['POST'], ['auth0-client', 'content-type', 'x-request-language']],
     ['/userinfo', ['GET', 'POST'], ['authorization', 'auth0-client', 'content-type']],
   ];
 

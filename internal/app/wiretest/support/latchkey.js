@@ -15,6 +15,7 @@ export const passwordless = 'http://auth0.com/oauth/grant-type/passwordless/otp'
 export const audience = 'https://api.example.com';
 export const wrongCodeText = 'Wrong phone number or verification code.';
 export const maximumText = "You've reached the maximum number of attempts. Please try to login again.";
+export const refreshText = 'Unknown or invalid refresh token.';
 export const webSecret = 'web-secret-for-development-only';
 
 const startTimeout = 20_000;
@@ -160,6 +161,25 @@ class Latchkey {
     return this.post('/oauth/token', { form: { grant_type: passwordless, realm: 'sms', username: number, otp, ...client } });
   }
 
+  // refreshed returns the tokens that a refresh gives.
+  async refreshed(token, options) {
+    const answer = await this.refresh(token, options);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  }
+
+  // refresh is the refresh grant.
+  refresh(token, { client = { client_id: 'app' }, ...more } = {}) {
+    return this.post('/oauth/token', { form: { grant_type: 'refresh_token', refresh_token: token, ...client, ...more } });
+  }
+
+  // revoke signs out, and fails if it is not answered as contract 7 wants it.
+  async revoke(token, { client = { client_id: 'app' }, ...more } = {}) {
+    const answer = await this.post('/oauth/revoke', { json: { token, ...client, ...more } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(['', '{}'].includes(answer.text.trim()), answer.text);
+  }
+
   // signIn returns the tokens of number, with what more the request is to hold.
   async signIn(number, { client = { client_id: 'app' }, ...more } = {}) {
     const code = await this.code(number, client);
@@ -168,6 +188,9 @@ class Latchkey {
     return answer.json;
   }
 }
+
+// claimsOf reads a token without verifying it.
+export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
 // otherCode returns a code that is not code.
 export const otherCode = (code) => code.slice(0, 5) + (Number(code[5]) + 1) % 10;
