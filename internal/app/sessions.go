@@ -110,6 +110,9 @@ func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
 		if err != nil {
 			return err
 		}
+		if filter == (session.Filter{}) && !cmd.All {
+			return usageError{errors.New("whose sessions? That names nobody")}
+		}
 		// Who signs in from now on is not meant, or this would never end.
 		if filter.OpenedBy, err = store.Clock(ctx); err != nil {
 			return err

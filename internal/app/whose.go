@@ -114,11 +114,18 @@ var randomID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 func guess(ctx context.Context, c config.Config, store *sql.Store, text string) (session.Filter, error) {
 	text = strings.TrimSpace(text)
 	number, err := newParser(c).Parse(text)
+	international := strings.HasPrefix(text, "+")
 	switch {
-	case err == nil:
+	case err == nil && international:
 		return session.Filter{Phone: number.E164()}, nil
-	case strings.HasPrefix(text, "+"):
+	case international:
 		return session.Filter{}, usageError{errors.New("not a mobile number: " + phoneMistake(err))}
+	case err == nil: // HR's ids may look like numbers of the default region
+		clash, failed := store.People(ctx, session.Filter{ExternalID: text}, 1)
+		if len(clash) > 0 {
+			failed = usageError{errors.New("this is an id of HR's and could be a phone number: write the number with +, or name the person otherwise")}
+		}
+		return session.Filter{Phone: number.E164()}, failed
 	case strings.Contains(text, "@"):
 		return session.Filter{Email: text}, nil
 	case !randomID.MatchString(text):

@@ -36,6 +36,8 @@ var (
 	// ErrRefreshToken means a refresh token that is unknown, expired, revoked, replayed or another
 	// client's: telling these apart would help nobody but a thief.
 	ErrRefreshToken = errors.New("login: invalid refresh token")
+	// ErrEverywhere means an access token where a sign-out everywhere needs the refresh token.
+	ErrEverywhere = errors.New("login: a sign-out everywhere needs the refresh token")
 	// ErrUserGone means a refresh token of a person whom HR deactivated.
 	ErrUserGone = errors.New("login: the person has left")
 	// ErrBusy means that no more texts can be queued just now.
@@ -89,6 +91,9 @@ type Found struct {
 type Entry struct {
 	Decision account.Decision
 	Session  *session.Session
+	// ProvenSince ends, where Decision links the account to a User, the account's sessions that were
+	// proven earlier: who proved the number so long ago need not be the person whom HR means.
+	ProvenSince time.Time
 	// KeepSessions is how many live sessions the account may have with it; the oldest beyond end. 0
 	// is any number.
 	KeepSessions int
@@ -150,8 +155,8 @@ type Service struct {
 // Limits are those of sessions.
 type Limits struct {
 	session.Rules
-	// RaiseWithin is for how long after the number was proven a refresh may make a waiting person
-	// an employee (P3): later the number may be somebody else's.
+	// RaiseWithin is for how long after the number was proven a session may become an employee's
+	// without a new code (P3): later the number may be somebody else's.
 	RaiseWithin time.Duration
 	// PerPerson is how many live sessions an account has at most.
 	PerPerson int

@@ -45,8 +45,8 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	if !ok {
 		return Tokens{}, ErrRefreshToken
 	}
-	for range maxRefreshRaces {
-		tokens, err := s.refresh(ctx, r, sid, generation)
+	for race := range maxRefreshRaces {
+		tokens, err := s.refresh(ctx, r, sid, generation, race > 0)
 		if !errors.Is(err, errAgain) {
 			return tokens, err
 		}
@@ -55,8 +55,9 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 }
 
 // refresh is one look at the session and, if something changes, one write. The write names the
-// family it expects to find, so that of any number of concurrent uses one rotates it.
-func (s *Service) refresh(ctx context.Context, r RefreshRequest, sid string, generation int64) (Tokens, error) {
+// family it expects to find, so that of any number of concurrent uses one rotates it. raced says that
+// the token was good at an earlier look of this request.
+func (s *Service) refresh(ctx context.Context, r RefreshRequest, sid string, generation int64, raced bool) (Tokens, error) {
 	failed := Tokens{SessionID: sid}
 	standing, err := s.Store.Standing(ctx, sid)
 	switch {
@@ -71,6 +72,11 @@ func (s *Service) refresh(ctx context.Context, r RefreshRequest, sid string, gen
 	case session.Refuse:
 		return failed, refusal(before.RevokedReason)
 	case session.End:
+		if raced && verdict.Reason == session.Replayed {
+			// It came in time, and only we were slow: a client that sends several requests at once,
+			// and uses the first answer, is no thief.
+			return failed, ErrRefreshToken
+		}
 		return failed, s.end(ctx, r, before, verdict.Reason, map[string]any{
 			"presented": generation, "newest": before.Generation, "client": r.Client.ID,
 		})
@@ -204,7 +210,9 @@ func (s *Service) raise(ctx context.Context, r RefreshRequest, standing Standing
 		}
 		event := s.sessionEvent(audit.AccountLinked, r, standing)
 		event.UserID = found.Users[0].ID
-		return Entry{Decision: decision, Events: changes(decision, found.Holder, event)}, nil
+		return Entry{
+			Decision: decision, ProvenSince: found.Now.Add(-s.Limits.RaiseWithin), Events: changes(decision, found.Holder, event),
+		}, nil
 	})
 	switch {
 	case err != nil:

@@ -54,6 +54,32 @@ func TestAWaitingPersonIsRaised(t *testing.T) {
 	require.Equal(t, subject, claims(t, p.signIn(t, "app", alice).Access)["sub"])
 }
 
+// Whoever had the number before may hold a session of the waiting account still. When the account
+// becomes a person's, by a sign-in or by a refresh of theirs, sessions proven long ago do not.
+func TestOldSessionsAreNotRaisedWithTheAccount(t *testing.T) {
+	for name, link := range map[string]func(p *parts, young login.Tokens){
+		"by a sign-in": func(p *parts, _ login.Tokens) { p.signIn(t, "app", alice) },
+		"by a refresh": func(p *parts, young login.Tokens) { p.refreshed(t, "app", young.Refresh) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, old := waiting(t)
+			p.clock.Advance(limits.RaiseWithin)
+			old = p.refreshed(t, "app", old.Refresh)
+			young := p.signIn(t, "app", alice)
+			p.clock.Advance(time.Minute)
+			p.staff(t, person(t, "1", alice, "Manager"), person(t, "2", bob, ""))
+			link(p, young)
+			_, err := p.UserInfo(t.Context(), old.Access)
+			require.ErrorIs(t, err, login.ErrSessionEnded, "nor do they tell whose the number is now")
+			_, err = p.refresh(t, "app", old.Refresh)
+			require.ErrorIs(t, err, login.ErrRefreshToken)
+			require.Equal(t, []string{"proof_too_old"}, reasons(p.ended(t)))
+			require.Equal(t, old.SessionID, p.ended(t)[0].sid)
+			require.Equal(t, "manager", p.refreshed(t, "app", young.Refresh).Tier, "proven lately")
+		})
+	}
+}
+
 // A phone that lost the answer is raised too, and gets the same successor.
 func TestAWaitingPersonIsRaisedByARepeat(t *testing.T) {
 	p, first := waiting(t)

@@ -260,3 +260,22 @@ func TestManyLateRepeatsAtOnce(t *testing.T) {
 	require.Equal(t, []string{"refresh.repeated"}, kinds(p.ended(t)))
 	require.Equal(t, 1, p.session(t, first.SessionID).LateStreak)
 }
+
+// A client that sends several requests at once and uses the first answer is no thief: what came in time
+// and was overtaken here is refused, and no more.
+func TestARequestThatIsOvertakenEndsNothing(t *testing.T) {
+	p, tokens := signedIn(t)
+	var newest login.Tokens
+	p.store.beforeAdvance = func() error {
+		p.store.beforeAdvance = nil
+		newest = p.refreshed(t, "app", p.refreshed(t, "app", tokens.Refresh).Refresh)
+		return nil
+	}
+	_, err := p.refresh(t, "app", tokens.Refresh)
+	require.ErrorIs(t, err, login.ErrRefreshToken)
+	require.Empty(t, p.ended(t))
+	p.refreshed(t, "app", newest.Refresh)
+	_, err = p.refresh(t, "app", tokens.Refresh)
+	require.ErrorIs(t, err, login.ErrRefreshToken)
+	require.Equal(t, []string{"refresh_replayed"}, reasons(p.ended(t)), "what comes afterwards is a replay")
+}

@@ -32,7 +32,7 @@ func TestRevoke(t *testing.T) {
 		"the newest refresh token":         {"app", func(_ *parts, of phone) string { return string(of.newest.Refresh) }, 0, true, both},
 		"an old one":                       {"app", func(_ *parts, of phone) string { return string(of.first.Refresh) }, 0, true, here},
 		"one ahead of the record":          {"app", func(p *parts, of phone) string { return string(p.RefreshTokens.Token(of.first.SessionID, 9)) }, 0, true, here},
-		"the access token":                 {"app", func(_ *parts, of phone) string { return of.newest.Access }, 0, true, both},
+		"the access token":                 {"app", func(_ *parts, of phone) string { return of.newest.Access }, 0, true, here},
 		"an older access token":            {"app", func(_ *parts, of phone) string { return of.first.Access }, 0, true, here},
 		"an expired access token":          {"app", func(_ *parts, of phone) string { return of.newest.Access }, 15 * time.Minute, false, both},
 		"an ID token":                      {"app", func(_ *parts, of phone) string { return of.newest.ID }, 0, false, here},
@@ -89,6 +89,28 @@ func TestRevoke(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Every service sees access tokens, and old refresh tokens lie in old backups: neither signs a person out
+// everywhere.
+func TestRevokeEverywhereNeedsACurrentRefreshToken(t *testing.T) {
+	p, first := signedIn(t)
+	tablet := p.signIn(t, "app", alice)
+	err := p.Revoke(t.Context(), login.RevokeRequest{Client: p.client(t, "app"), Token: tablet.Access, Everywhere: true})
+	require.ErrorIs(t, err, login.ErrEverywhere)
+	require.Empty(t, p.ended(t), "nor does it do half of what was asked")
+
+	newest := p.refreshed(t, "app", p.refreshed(t, "app", first.Refresh).Refresh)
+	p.revoke(t, "app", string(first.Refresh), true)
+	require.Equal(t, []string{"signed_out"}, reasons(p.ended(t)), "two behind ends its own session")
+	p.over(t, newest, 3)
+
+	tablet = p.refreshed(t, "app", tablet.Refresh)
+	phone := p.signIn(t, "app", alice)
+	again := p.refreshed(t, "app", phone.Refresh)
+	p.revoke(t, "app", string(phone.Refresh), true)
+	p.over(t, again, 2)
+	p.over(t, tablet, 2)
 }
 
 // A token of a session that was ended already has no say over the others.

@@ -115,6 +115,8 @@ func toError(err error) *Error {
 		return refuse(http.StatusForbidden, "invalid_grant", invalidRefresh)
 	case errors.Is(err, login.ErrUserGone):
 		return refuse(http.StatusForbidden, "invalid_grant", userGone)
+	case errors.Is(err, login.ErrEverywhere): // RFC 7009 §2.2.1
+		return refuse(http.StatusBadRequest, "unsupported_token_type", "everywhere needs the refresh token. Without it, this ends one session.")
 	case errors.Is(err, statuslist.ErrUnknownList):
 		return refuse(http.StatusNotFound, "not_found", "There is no such status list.")
 	case errors.Is(err, login.ErrScope):

@@ -143,6 +143,11 @@ var domainErrors = []errorRow{
 		token: refusal{status: 403, code: "invalid_grant", description: invalidRefresh},
 	},
 	{
+		name: "login.ErrEverywhere", err: login.ErrEverywhere,
+		token: refusal{status: 400, code: "unsupported_token_type",
+			description: "everywhere needs the refresh token. Without it, this ends one session."},
+	},
+	{
 		name: "login.ErrUserGone", err: login.ErrUserGone,
 		token: refusal{status: 403, code: "invalid_grant", description: userGone},
 	},

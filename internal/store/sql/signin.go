@@ -69,6 +69,13 @@ func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(log
 		if err := record(tx.DB, entry.Events); err != nil {
 			return err
 		}
+		if entry.Decision.Link {
+			how := session.Ending{Reason: session.ProofTooOld, Actor: audit.System}
+			_, err := s.end(tx, how, "subject = ? AND auth_time < ?", entry.Decision.Account.Subject, toMicros(entry.ProvenSince))
+			if err != nil {
+				return fmt.Errorf("end sessions proven long ago: %w", err)
+			}
+		}
 		if entry.Session == nil || entry.KeepSessions == 0 || sessions < entry.KeepSessions {
 			return nil
 		}
