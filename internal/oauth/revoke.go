@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/login"
 )
 
@@ -12,15 +13,7 @@ import (
 // sessions of the person end, instead of this one. token_type_hint is not needed to tell tokens
 // apart, and ignored, as RFC 7009 §2.1 allows.
 func (h *Handler) revoke(c echo.Context) error {
-	p, err := parse(c)
-	if err != nil {
-		return err
-	}
-	app, err := h.authenticate(c, p)
-	if err != nil {
-		return err
-	}
-	needed, err := p.need("token")
+	p, app, token, err := presented(c, h.authenticate)
 	if err != nil {
 		return err
 	}
@@ -29,7 +22,7 @@ func (h *Handler) revoke(c echo.Context) error {
 		return err
 	}
 	err = h.Login.Revoke(c.Request().Context(), login.RevokeRequest{
-		Client: app, Token: needed[0], Everywhere: everywhere, Address: c.RealIP(),
+		Client: app, Token: token, Everywhere: everywhere, Address: c.RealIP(),
 	})
 	if err != nil {
 		return err
@@ -41,22 +34,32 @@ func (h *Handler) revoke(c echo.Context) error {
 // introspect serves POST /oauth/introspect (RFC 7662), for confidential clients: what a token says
 // is for nobody who cannot prove who they are (§2.1).
 func (h *Handler) introspect(c echo.Context) error {
-	p, err := parse(c)
+	_, caller, token, err := presented(c, h.confidential)
 	if err != nil {
 		return err
 	}
-	caller, err := h.confidential(c, p)
-	if err != nil {
-		return err
-	}
-	needed, err := p.need("token")
-	if err != nil {
-		return err
-	}
-	said, err := h.Login.Introspect(c.Request().Context(), caller, needed[0])
+	said, err := h.Login.Introspect(c.Request().Context(), caller, token)
 	if err != nil {
 		return err
 	}
 	private(c)
 	return c.JSON(http.StatusOK, said)
+}
+
+// presented reads what requests about a token have: parameters, the client, who has authenticated, and
+// the token.
+func presented(
+	c echo.Context, authenticate func(echo.Context, params) (*client.Client, error),
+) (p params, app *client.Client, token string, err error) {
+	if p, err = parse(c); err != nil {
+		return p, nil, "", err
+	}
+	if app, err = authenticate(c, p); err != nil {
+		return p, nil, "", err
+	}
+	needed, err := p.need("token")
+	if err != nil {
+		return p, nil, "", err
+	}
+	return p, app, needed[0], nil
 }
