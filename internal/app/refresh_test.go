@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,7 +88,12 @@ func TestFiftyRefreshesOfOneToken(t *testing.T) {
 // lossy is a proxy that loses a share of the answers after the server has given them.
 func lossy(t *testing.T, p *program, share float64) *program {
 	t.Helper()
-	chance := rand.New(rand.NewPCG(1, 2))
+	chance, mu := rand.New(rand.NewPCG(1, 2)), sync.Mutex{}
+	lost := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return chance.Float64() < share
+	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
@@ -99,7 +105,7 @@ func lossy(t *testing.T, p *program, share float64) *program {
 		defer func() { _ = response.Body.Close() }()
 		answer, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
-		if chance.Float64() < share {
+		if lost() {
 			panic(http.ErrAbortHandler) // the line goes dead
 		}
 		w.Header().Set("Content-Type", response.Header.Get("Content-Type"))

@@ -23,7 +23,7 @@ type Env struct {
 	Environ        []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// Now is the machine's clock; nil is the real one.
+	// Now is the server's own clock; nil is the real one.
 	Now func() time.Time
 }
 

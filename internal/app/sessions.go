@@ -113,6 +113,9 @@ func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
 		if filter == (session.Filter{}) && !cmd.All {
 			return usageError{errors.New("whose sessions? That names nobody")}
 		}
+		if err := onePerson(ctx, store, filter); err != nil {
+			return err
+		}
 		// Who signs in from now on is not meant, or this would never end.
 		if filter.OpenedBy, err = store.Clock(ctx); err != nil {
 			return err

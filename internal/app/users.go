@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,7 @@ func (v viewer) people(ctx context.Context, filter session.Filter) ([]shownPerso
 
 func (v viewer) person(ctx context.Context, known sql.Known, filter session.Filter) (shownPerson, error) {
 	p := shownPerson{Subject: known.Subject, Sessions: []sessionJSON{}}
-	number := filter.Phone
+	number := cmp.Or(filter.Phone, known.Number)
 	if user := known.User; user != nil {
 		p.UserID, p.Source, p.External, p.Name, p.Active = user.ID, user.Source, user.ExternalID, user.Name, user.Active
 		p.Email, number = user.Email, user.Phone.E164()
@@ -150,9 +151,6 @@ func (v viewer) person(ctx context.Context, known sql.Known, filter session.Filt
 			return p, err
 		}
 		p.listed, p.more, p.Sessions = listed, total-len(listed), listedJSON(listed, time.Now())
-		if number == "" && known.User == nil && len(listed) > 0 {
-			number = listed[0].Identifier
-		}
 	}
 	stored, err := phone.Stored(number)
 	if err != nil {

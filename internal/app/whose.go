@@ -76,9 +76,12 @@ func (w whose) filter(ctx context.Context, c config.Config, store *sql.Store) (s
 // nobody says why a filter selects no live session: whom it names is signed in nowhere, which is no
 // error, or does not exist, which is one. A mistyped address must not look like a job done.
 func nobody(ctx context.Context, c config.Config, store *sql.Store, f session.Filter) (string, error) {
-	_, ever, err := store.Sessions(ctx, session.Filter{SID: f.SID, ClientID: f.ClientID, Ended: true}, 1)
-	if err != nil {
-		return "", err
+	ever := 0
+	if f.SID+f.ClientID != "" {
+		var err error
+		if _, ever, err = store.Sessions(ctx, session.Filter{SID: f.SID, ClientID: f.ClientID, Ended: true}, 1); err != nil {
+			return "", err
+		}
 	}
 	_, registered := c.Clients[f.ClientID]
 	switch {
@@ -101,6 +104,19 @@ func nobody(ctx context.Context, c config.Config, store *sql.Store, f session.Fi
 		return people[0].User.Name + " has no live session.", nil
 	}
 	return "They have no live session.", nil
+}
+
+// onePerson refuses an e-mail or an id of HR's that is more than one person's: two sources may have the
+// same.
+func onePerson(ctx context.Context, store *sql.Store, f session.Filter) error {
+	if f.Email+f.ExternalID == "" {
+		return nil
+	}
+	people, err := store.People(ctx, f, 2)
+	if len(people) > 1 {
+		err = errors.New("that is more than one person: latchkey users show tells them apart, and --sub means one")
+	}
+	return err
 }
 
 // errNobody means that neither HR nor any sign-in knows whom a command names.

@@ -130,6 +130,7 @@ func (s *Service) renewed(
 	if verdict.Verdict == session.Repeat { // nothing is written
 		return after, nil
 	}
+	after.ExpiresAt = s.Limits.ExpiresAt(standing.Session, standing.Now, level.AccessTokenLifetime)
 	after.Tier, after.LastUsedAt, after.LastAddress = level.Name, standing.Now, r.Address
 	if after.Place == (session.Place{}) { // opened while lists were off
 		place, err := s.place(ctx)
@@ -138,7 +139,6 @@ func (s *Service) renewed(
 		}
 		after.Place = place
 	}
-	after.ExpiresAt = s.Limits.ExpiresAt(after, standing.Now, level.AccessTokenLifetime)
 	return after, nil
 }
 
@@ -226,10 +226,21 @@ func (s *Service) raise(ctx context.Context, r RefreshRequest, standing Standing
 // end revokes a session and returns what its refresh token is answered with.
 func (s *Service) end(ctx context.Context, r RefreshRequest, of session.Session, reason session.Reason, detail map[string]any) error {
 	how := session.Ending{Reason: reason, Actor: audit.System, Address: r.Address, Detail: detail}
+	ctx, cancel := regardless(ctx)
+	defer cancel()
 	if _, err := s.Store.EndSessions(ctx, session.Filter{SID: of.SID}, how, 1); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return refusal(reason)
+}
+
+// endTimeout bounds ending sessions for a caller who may have gone.
+const endTimeout = 10 * time.Second
+
+// regardless is for what must be done although the caller hangs up: an app that signs out and is closed
+// at once, a thief who does not wait to be caught.
+func regardless(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 }
 
 // refusal is the answer to a token of a session that was ended; mobile SDKs compare its text.

@@ -29,6 +29,8 @@ type RevokeRequest struct {
 // person's others takes one that a refresh would take: an access token is seen by every service
 // that it is used at, and an old refresh token by whoever finds an old backup.
 func (s *Service) Revoke(ctx context.Context, r RevokeRequest) error {
+	ctx, cancel := regardless(ctx)
+	defer cancel()
 	sid, generation, refresh := s.RefreshTokens.Read(r.Token)
 	if !refresh {
 		claims, err := s.Tokens.Access(r.Token)

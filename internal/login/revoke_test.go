@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -132,6 +133,24 @@ func TestRevokeAnAnonymousSession(t *testing.T) {
 		subject: claims(t, tokens.Access)["sub"].(string), client: "app", sid: tokens.SessionID, source: away, reason: "signed_out"}}, p.ended(t))
 	_, err := p.UserInfo(t.Context(), tokens.Access)
 	require.ErrorIs(t, err, login.ErrSessionEnded)
+}
+
+// An app signs out and is closed at once: the request had come, and so the session ends.
+func TestRevokeForACallerWhoHangsUp(t *testing.T) {
+	p, tokens := signedIn(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	p.store.end = func() error { cancel(); return nil }
+	require.NoError(t, p.Revoke(ctx, login.RevokeRequest{Client: p.client(t, "app"), Token: string(tokens.Refresh)}))
+	require.Equal(t, []string{"signed_out"}, reasons(p.ended(t)))
+	p.store.end = nil
+
+	tokens = p.signIn(t, "app", alice)
+	p.refreshed(t, "app", p.refreshed(t, "app", tokens.Refresh).Refresh)
+	ctx, cancel = context.WithCancel(t.Context())
+	p.store.end = func() error { cancel(); return nil }
+	_, err := p.Refresh(ctx, login.RefreshRequest{Client: p.client(t, "app"), Token: string(tokens.Refresh)})
+	require.ErrorIs(t, err, login.ErrRefreshToken, "nor does a thief escape by not waiting")
+	require.Equal(t, []string{"signed_out", "refresh_replayed"}, reasons(p.ended(t)))
 }
 
 func TestRevokeDuringAnOutage(t *testing.T) {

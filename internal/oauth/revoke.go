@@ -31,21 +31,6 @@ func (h *Handler) revoke(c echo.Context) error {
 	return c.JSON(http.StatusOK, struct{}{}) // text that is not JSON breaks one SDK (wire contract 7)
 }
 
-// introspect serves POST /oauth/introspect (RFC 7662), for confidential clients: what a token says
-// is for nobody who cannot prove who they are (§2.1).
-func (h *Handler) introspect(c echo.Context) error {
-	_, caller, token, err := presented(c, h.confidential)
-	if err != nil {
-		return err
-	}
-	said, err := h.Login.Introspect(c.Request().Context(), caller, token)
-	if err != nil {
-		return err
-	}
-	private(c)
-	return c.JSON(http.StatusOK, said)
-}
-
 // presented reads what requests about a token have: parameters, the client, who has authenticated, and
 // the token.
 func presented(

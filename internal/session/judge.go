@@ -112,10 +112,22 @@ func (r Rules) over(s Session, at time.Time) bool {
 // forever stands for the end of a session that has none.
 const forever = 100 * 365 * 24 * time.Hour
 
-// ExpiresAt returns when nothing of a session is valid any more that is used at now, and whose access
-// token lives for access.
+// longestAccess is the ceiling of access tokens' lifetimes (J2).
+const longestAccess = 24 * time.Hour
+
+// ExpiresAt returns the end of session s, as it stood before, when it is used at now for an access token
+// that lives for access: not before the end of any access token that was ever issued in it, or a
+// revocation would pass those over. That a limit or a tier's lifetime was lowered since ends nothing
+// sooner here; the refresh token ends by the limits as they are.
 func (r Rules) ExpiresAt(s Session, now time.Time, access time.Duration) time.Time {
 	end := now.Add(access)
+	issued := s.LastUsedAt.Add(longestAccess)
+	if s.ExpiresAt.Before(issued) {
+		issued = s.ExpiresAt
+	}
+	if issued.After(end) {
+		end = issued
+	}
 	if !s.Refreshable() {
 		return end
 	}

@@ -202,7 +202,11 @@ func TestJudgeWhenTheClockGoesBack(t *testing.T) {
 func TestExpiresAt(t *testing.T) {
 	const access = 15 * time.Minute
 	signedIn := func(ago time.Duration) session.Session {
-		return opened(func(s *session.Session) { s.AuthTime = noon.Add(-ago) })
+		return opened(func(s *session.Session) { s.AuthTime, s.ExpiresAt = noon.Add(-ago), time.Time{} })
+	}
+	// last is a session that was used before noon, and was to end at some time after it.
+	last := func(used, end time.Duration) session.Session {
+		return opened(func(s *session.Session) { s.LastUsedAt, s.ExpiresAt = noon.Add(-used), noon.Add(end) })
 	}
 	never := 100 * 365 * day
 	for name, tc := range map[string]struct {
@@ -220,8 +224,14 @@ func TestExpiresAt(t *testing.T) {
 		"no absolute end":                   {session.Rules{Idle: 30 * day}, signedIn(999 * day), 30 * day},
 		"no end":                            {session.Rules{}, signedIn(0), never},
 		"idle shorter than an access token": {session.Rules{Idle: time.Minute}, signedIn(0), access},
-		"no refresh tokens":                 {rules, opened(func(s *session.Session) { s.Scope = scope.Parse("openid") }), access},
-		"no refresh tokens, no end":         {session.Rules{}, opened(func(s *session.Session) { s.Scope = nil }), access},
+		"no refresh tokens":                 {rules, opened(func(s *session.Session) { s.Scope, s.ExpiresAt = scope.Parse("openid"), time.Time{} }), access},
+		"no refresh tokens, no end":         {session.Rules{}, opened(func(s *session.Session) { s.Scope, s.ExpiresAt = nil, time.Time{} }), access},
+
+		// No access token that was issued before outlives it.
+		"a longer access token before":        {session.Rules{Idle: time.Hour}, last(time.Hour/2, 23*time.Hour), 23 * time.Hour},
+		"the idle limit was lowered":          {session.Rules{Idle: time.Hour}, last(2*time.Hour, 28*day), 22 * time.Hour},
+		"lowered, and no token is left of it": {session.Rules{Idle: 2 * day}, last(25*time.Hour, 28*day), 2 * day},
+		"a shorter end before":                {session.Rules{Idle: time.Hour}, last(time.Minute, 59*time.Minute), time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, noon.Add(tc.want), tc.rules.ExpiresAt(tc.of, noon, access))

@@ -84,6 +84,9 @@ type Minted struct {
 // Mint signs the tokens for a sign-in. iat is never in the future of our clock (J8).
 func (m *Minter) Mint(ctx context.Context, s SignIn) (Minted, error) {
 	now := s.IssuedAt
+	if ours := m.now(); ours.Before(now) { // by whichever clock
+		now = ours
+	}
 	access, err := m.sign(ctx, s.Algorithm, accesstoken.Type, m.accessClaims(s, now))
 	if err != nil {
 		return Minted{}, fmt.Errorf("access token: %w", err)

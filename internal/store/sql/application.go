@@ -22,6 +22,8 @@ type application struct {
 	actor         string
 	now           time.Time
 	sessionsEnded int
+	// dryRun counts the sessions that would end, and holds up nobody's.
+	dryRun bool
 	// left and moved are the users whose sessions end with it: all of them, or those that a
 	// number proved which is not theirs any more.
 	left, moved []string
@@ -166,7 +168,11 @@ func (a *application) numberMoved() error {
 func (a *application) end(userIDs []string, reason session.Reason, where string) error {
 	how := session.Ending{Reason: reason, Actor: a.actor, Detail: map[string]any{"source": a.source}}
 	for some := range slices.Chunk(userIDs, batch) {
-		n, err := a.store.end(a.tx, how, where, some)
+		end := a.store.end
+		if a.dryRun {
+			end = a.store.wouldEnd
+		}
+		n, err := end(a.tx, how, where, some)
 		if err != nil {
 			return err
 		}

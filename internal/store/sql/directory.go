@@ -28,7 +28,8 @@ func (s *Store) Apply(ctx context.Context, source, actor string, dryRun bool, pl
 		if err != nil {
 			return err
 		}
-		a := application{store: s, tx: tx, source: source, actor: actor, now: s.now()}
+		tx.patient = true
+		a := application{store: s, tx: tx, source: source, actor: actor, now: s.now(), dryRun: dryRun}
 		if err := a.write(changes); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -15,8 +16,12 @@ import (
 // is the only way in which a session is revoked, and costs three statements for any number.
 //
 // The tick of the clock comes first. Its row stays locked until the transaction ends, so a tick
-// is visible only when all before it are: whoever reads on from the last tick misses nothing.
+// is visible only when all before it are: whoever reads on from the last tick misses nothing. And
+// what is selected is as of after the wait for it.
 func (s *Store) end(tx *work, how session.Ending, where string, args ...any) (int, error) {
+	if err := s.impatient(tx); err != nil {
+		return 0, err
+	}
 	var tick int64
 	if err := tx.Raw("UPDATE revocation_clock SET tick = tick + 1 RETURNING tick").Scan(&tick).Error; err != nil {
 		return 0, fmt.Errorf("take a tick: %w", err)
@@ -48,6 +53,30 @@ FROM sessions s JOIN accounts a ON a.subject = s.subject WHERE s.revoked_tick = 
 	return n, nil
 }
 
+// wouldEnd counts what end would revoke.
+func (s *Store) wouldEnd(tx *work, _ session.Ending, where string, args ...any) (int, error) {
+	var n int
+	err := tx.Raw("SELECT COUNT(*) FROM sessions WHERE revoked_at IS NULL AND expires_at > "+s.clock()+" AND "+where, args...).Scan(&n).Error
+	return n, err
+}
+
+// impatient sees that nobody waits for the clock's row for ever, nor keeps it: a holder who has stopped
+// in the middle, as a suspended machine does, is thrown out by the server.
+func (s *Store) impatient(tx *work) error {
+	if s.dialect == onSQLite {
+		return nil
+	}
+	wait := "3s"
+	if tx.patient {
+		wait = "60s"
+	}
+	err := tx.Exec("SELECT set_config('lock_timeout', ?, TRUE), set_config('idle_in_transaction_session_timeout', '30s', TRUE)", wait).Error
+	if err != nil {
+		return fmt.Errorf("limit the wait for the clock: %w", err)
+	}
+	return nil
+}
+
 // endOldest ends what an account has beyond keep live sessions, the oldest first. Sign-ins of one
 // account at the same moment do not count each other's, so that for a while there may be one more for
 // each: the next sign-in ends what is too many.
@@ -60,6 +89,18 @@ func (s *Store) endOldest(tx *work, subject string, keep int) error {
 		return fmt.Errorf("end the oldest sessions: %w", err)
 	}
 	return nil
+}
+
+// endProvenBefore ends an account's sessions that were proven before then. It has locked the account,
+// and so may look whether there are any before it queues for the clock with everybody else.
+func (s *Store) endProvenBefore(tx *work, subject string, then time.Time) error {
+	how := session.Ending{Reason: session.ProofTooOld, Actor: audit.System}
+	const old = "subject = ? AND auth_time < ?"
+	n, err := s.wouldEnd(tx, how, old, subject, toMicros(then))
+	if err == nil && n > 0 {
+		_, err = s.end(tx, how, old, subject, toMicros(then))
+	}
+	return err
 }
 
 // EndSessions implements login.Store.

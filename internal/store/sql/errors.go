@@ -51,7 +51,8 @@ func outCode(state string) bool {
 	case "08", "53", "57", "58": // connection, resources, operator intervention, system
 		return true
 	}
-	return state == "25006" // read-only: a standby in mid-failover
+	// Read-only: a standby in mid-failover. A lock that others keep, or we kept too long.
+	return state == "25006" || state == "55P03" || state == "25P03"
 }
 
 // raced reports whether a transaction failed only because of another one.

@@ -214,6 +214,8 @@ type work struct {
 	*gorm.DB
 	// ended is how many sessions it revokes.
 	ended int
+	// patient work waits a minute for other revocations, where a request waits seconds.
+	patient bool
 }
 
 // transaction runs f in one transaction, again from the start while it loses races.

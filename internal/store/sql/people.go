@@ -18,14 +18,17 @@ type Known struct {
 	User *directory.User
 	// Subject is empty for a User who has never signed in.
 	Subject string
+	// Number is what an account without a User was proven by, E.164.
+	Number string
 }
 
 // known selects people by a filter's Subject, Phone, Email and ExternalID, at most limit.
 const known = `
-SELECT COALESCE(u.id, '') AS id, COALESCE(a.subject, '') AS subject
+SELECT COALESCE(u.id, '') AS id, COALESCE(a.subject, '') AS subject, '' AS number
 FROM users u LEFT JOIN accounts a ON a.user_id = u.id WHERE %[1]s
 UNION
-SELECT '', a.subject FROM accounts a LEFT JOIN identities i ON i.subject = a.subject WHERE a.user_id IS NULL AND %[2]s
+SELECT '', a.subject, COALESCE(MIN(i.identifier), '')
+FROM accounts a LEFT JOIN identities i ON i.subject = a.subject AND i.method = 'sms' WHERE a.user_id IS NULL AND %[2]s GROUP BY a.subject
 ORDER BY id, subject LIMIT @limit`
 
 // People returns who a filter's Subject, Phone, Email or ExternalID (one of them) names, leavers too, at most
@@ -42,7 +45,7 @@ func (s *Store) People(ctx context.Context, f session.Filter, limit int) ([]Know
 	case f.ExternalID != "":
 		ofUser, value = "u.external_id = @value", f.ExternalID
 	}
-	var rows []struct{ ID, Subject string }
+	var rows []struct{ ID, Subject, Number string }
 	db := s.db.WithContext(ctx)
 	err := db.Raw(fmt.Sprintf(known, ofUser, ofAccount), map[string]any{"value": value, "limit": limit}).Scan(&rows).Error
 	if err != nil {
@@ -58,7 +61,7 @@ func (s *Store) People(ctx context.Context, f session.Filter, limit int) ([]Know
 	}
 	people := make([]Known, len(rows))
 	for i, row := range rows {
-		people[i] = Known{User: users[row.ID], Subject: row.Subject}
+		people[i] = Known{User: users[row.ID], Subject: row.Subject, Number: row.Number}
 	}
 	return people, nil
 }

@@ -190,6 +190,9 @@ func (r *sessionRow) session() session.Session {
 	if r.RevokedAt != nil {
 		s.RevokedAt = r.RevokedAt.time()
 	}
+	if r.LastUsedAt == 0 { // opened by a version before refreshing
+		s.LastUsedAt, s.RotatedAt, s.LastAddress = s.AuthTime, s.AuthTime, s.Address
+	}
 	return s
 }
 

@@ -159,8 +159,9 @@ func (s *Store) where(f session.Filter) (string, []any) {
 	add(f.AfterSID != "", "s.sid > ?", f.AfterSID)
 	add(f.ClientID != "", "s.client_id = ?", f.ClientID)
 	add(f.Subject != "", "s.subject = ?", f.Subject)
-	add(f.Phone != "", `s.subject IN (SELECT subject FROM identities WHERE method = 'sms' AND identifier = ?
-    UNION SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id WHERE users.phone = ?)`, f.Phone, f.Phone)
+	add(f.Phone != "", `s.subject IN (SELECT i.subject FROM identities i JOIN accounts a ON a.subject = i.subject
+        WHERE i.method = 'sms' AND i.identifier = ? AND a.user_id IS NULL
+    UNION SELECT a.subject FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.phone = ?)`, f.Phone, f.Phone)
 	add(f.Email != "", "s.subject IN (SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id WHERE LOWER(users.email) = LOWER(?))", f.Email)
 	add(f.ExternalID != "", "s.subject IN (SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id WHERE users.external_id = ?)", f.ExternalID)
 	add(!f.OpenedBy.IsZero(), "s.auth_time <= ?", toMicros(f.OpenedBy))

@@ -70,9 +70,7 @@ func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(log
 			return err
 		}
 		if entry.Decision.Link {
-			how := session.Ending{Reason: session.ProofTooOld, Actor: audit.System}
-			_, err := s.end(tx, how, "subject = ? AND auth_time < ?", entry.Decision.Account.Subject, toMicros(entry.ProvenSince))
-			if err != nil {
+			if err := s.endProvenBefore(tx, entry.Decision.Account.Subject, entry.ProvenSince); err != nil {
 				return fmt.Errorf("end sessions proven long ago: %w", err)
 			}
 		}

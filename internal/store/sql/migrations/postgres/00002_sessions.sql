@@ -1,5 +1,6 @@
 -- +goose Up
 -- A refresh rewrites a session's row in place: no index may hold what it changes, and pages need room.
+-- Older rows keep the defaults, which is at once: rowless times are read as those of the sign-in.
 ALTER TABLE sessions
     ADD COLUMN audience        TEXT    NOT NULL DEFAULT '',
     ADD COLUMN last_used_at    BIGINT  NOT NULL DEFAULT 0,
@@ -12,7 +13,6 @@ ALTER TABLE sessions
     ADD COLUMN status_index    INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN revoked_tick    BIGINT  NOT NULL DEFAULT 0;
 ALTER TABLE sessions SET (fillfactor = 85);
-UPDATE sessions SET last_used_at = auth_time, rotated_at = auth_time, last_address = address;
 
 -- No two sessions share a place, whatever a failover has lost.
 CREATE UNIQUE INDEX sessions_place ON sessions (status_list, status_index) WHERE status_list <> '';
@@ -28,8 +28,11 @@ CREATE TABLE status_lists (
 
 -- Every revocation takes a tick of this one row first and keeps it locked until it commits: thus
 -- ticks become visible in ascending order, and who reads on from the last tick it saw misses none.
-CREATE TABLE revocation_clock (tick BIGINT NOT NULL);
-INSERT INTO revocation_clock (tick) VALUES (0);
+CREATE TABLE revocation_clock (
+    id   SMALLINT PRIMARY KEY CHECK (id = 1),
+    tick BIGINT   NOT NULL
+);
+INSERT INTO revocation_clock (id, tick) VALUES (1, 0);
 
 -- Work that one replica does at a time, without a leader: whoever finds it due takes the row.
 CREATE TABLE jobs (

@@ -9,7 +9,6 @@ ALTER TABLE sessions ADD COLUMN late_streak     INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN status_list     TEXT    NOT NULL DEFAULT ''; -- where the status of its tokens stands; '' while lists are off
 ALTER TABLE sessions ADD COLUMN status_index    INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN revoked_tick    BIGINT  NOT NULL DEFAULT 0;
-UPDATE sessions SET last_used_at = auth_time, rotated_at = auth_time, last_address = address;
 
 -- No two sessions share a place, whatever a failover has lost.
 CREATE UNIQUE INDEX sessions_place ON sessions (status_list, status_index) WHERE status_list <> '';
@@ -25,8 +24,11 @@ CREATE TABLE status_lists (
 
 -- Every revocation takes a tick of this one row first and keeps it locked until it commits: thus
 -- ticks become visible in ascending order, and who reads on from the last tick it saw misses none.
-CREATE TABLE revocation_clock (tick BIGINT NOT NULL);
-INSERT INTO revocation_clock (tick) VALUES (0);
+CREATE TABLE revocation_clock (
+    id   SMALLINT PRIMARY KEY CHECK (id = 1),
+    tick BIGINT   NOT NULL
+);
+INSERT INTO revocation_clock (id, tick) VALUES (1, 0);
 
 -- Work that one replica does at a time, without a leader: whoever finds it due takes the row.
 CREATE TABLE jobs (
