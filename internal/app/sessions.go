@@ -110,7 +110,7 @@ func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
 		if err != nil {
 			return err
 		}
-		if filter == (session.Filter{}) && !cmd.All {
+		if filter.All = cmd.All; !filter.Named() {
 			return usageError{errors.New("whose sessions? That names nobody")}
 		}
 		if err := onePerson(ctx, store, filter); err != nil {

@@ -2,8 +2,11 @@ package session
 
 import "time"
 
-// Filter selects sessions. Fields that are set must all hold; the zero Filter selects every one.
+// Filter selects sessions. Fields that are set must all hold.
 type Filter struct {
+	// All has to be set to end sessions without saying whose: what was left empty by mistake must
+	// not sign everybody out.
+	All      bool
 	SID      string
 	ClientID string
 	// AfterSID selects those whose sid comes later: where a batch before has stopped.
@@ -17,6 +20,11 @@ type Filter struct {
 	OpenedBy time.Time
 	// Ended selects those that are over or revoked as well, as long as they are kept.
 	Ended bool
+}
+
+// Named reports whether the filter says whose sessions it is about, or that it is everybody's.
+func (f Filter) Named() bool {
+	return f.All || f.SID+f.ClientID+f.Subject+f.Phone+f.Email+f.ExternalID != ""
 }
 
 // EndBatch is how many sessions are ended in one transaction: few enough that nobody waits long

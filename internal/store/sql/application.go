@@ -154,7 +154,8 @@ func (a *application) own(userIDs []string) error {
 
 // personLeft ends all sessions of users who left (P4), and whatever is left from before a re-hire.
 func (a *application) personLeft() error {
-	return a.end(a.left, session.UserLeft, "subject IN (SELECT subject FROM accounts WHERE user_id IN ?)")
+	return a.end(a.left, session.UserLeft, `sid IN (
+    SELECT s.sid FROM accounts a JOIN sessions s ON s.subject = a.subject WHERE a.user_id IN ? AND s.revoked_at IS NULL)`)
 }
 
 // numberMoved ends the sessions of users that were proven by a number which is not theirs any

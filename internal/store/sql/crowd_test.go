@@ -51,7 +51,7 @@ func TestOnlyTheLastBatchIsShort(t *testing.T) {
 	}
 	plant(t, store, many...)
 	for {
-		ended, err := store.EndSessions(t.Context(), session.Filter{}, session.Ending{Reason: session.Operator}, 500)
+		ended, err := store.EndSessions(t.Context(), session.Filter{All: true}, session.Ending{Reason: session.Operator}, 500)
 		require.NoError(t, err)
 		if len(ended) < 500 {
 			require.Empty(t, liveSIDs(t, store, session.Filter{}), "after a batch of %d", len(ended))

@@ -13,7 +13,7 @@ import (
 )
 
 // end revokes the live sessions that where selects, with an event each, and returns how many. It
-// is the only way in which a session is revoked, and costs three statements for any number.
+// is the only way in which a session is revoked, and costs a few statements for any number.
 //
 // The tick of the clock comes first. Its row stays locked until the transaction ends, so a tick
 // is visible only when all before it are: whoever reads on from the last tick misses nothing. And
@@ -27,7 +27,7 @@ func (s *Store) end(tx *work, how session.Ending, where string, args ...any) (in
 		return 0, fmt.Errorf("take a tick: %w", err)
 	}
 	if tick == 0 {
-		return 0, errors.New("sql: the table revocation_clock has lost its row: insert one, with a tick above every revoked_tick of sessions")
+		return 0, errors.New("sql: the table revocation_clock has lost its row: insert (1, a tick above every revoked_tick of sessions)")
 	}
 	now := s.clock()
 	values := append([]any{how.Reason, tick}, args...)
@@ -105,6 +105,9 @@ func (s *Store) endProvenBefore(tx *work, subject string, then time.Time) error 
 
 // EndSessions implements login.Store.
 func (s *Store) EndSessions(ctx context.Context, filter session.Filter, how session.Ending, limit int) ([]session.Listed, error) {
+	if !filter.Named() {
+		return nil, errors.New("sql: end whose sessions? The filter names nobody")
+	}
 	filter.Ended = false
 	var ended []session.Listed
 	err := s.transaction(ctx, func(tx *work) error {

@@ -67,7 +67,7 @@ func TestEndSessionsEndsWhatTheFilterSelects(t *testing.T) {
 			filter session.Filter
 			want   []string
 		}{
-			"everybody":                    {session.Filter{}, all},
+			"everybody":                    {session.Filter{All: true}, all},
 			"a session":                    {session.Filter{SID: of("ben").SID}, []string{"ben"}},
 			"a client":                     {session.Filter{ClientID: "web"}, []string{"ann, early"}},
 			"a subject":                    {session.Filter{Subject: of("ann, early").Subject}, []string{"ann, early", "ann, late"}},
@@ -76,8 +76,8 @@ func TestEndSessionsEndsWhatTheFilterSelects(t *testing.T) {
 			"a number that two may have":   {session.Filter{Phone: gamma}, []string{"carl", "stranger"}},
 			"an address in any case":       {session.Filter{Email: "aNN@eXAMPLE.COM"}, []string{"ann, early", "ann, late"}},
 			"an external id":               {session.Filter{ExternalID: "E2"}, []string{"ben"}},
-			"open already":                 {session.Filter{OpenedBy: early}, []string{"ann, early", "carl"}},
-			"later sids":                   {session.Filter{AfterSID: of(inOrder[1]).SID}, lastThree},
+			"open already":                 {session.Filter{All: true, OpenedBy: early}, []string{"ann, early", "carl"}},
+			"later sids":                   {session.Filter{All: true, AfterSID: of(inOrder[1]).SID}, lastThree},
 			"a client and a person":        {session.Filter{ClientID: "app", Email: "ann@example.com"}, []string{"ann, late"}},
 			"a person and a time":          {session.Filter{ExternalID: "E1", OpenedBy: early}, []string{"ann, early"}},
 			"a number and its person":      {session.Filter{Phone: gamma, ExternalID: "E3", Subject: of("carl").Subject}, []string{"carl"}},
@@ -89,8 +89,8 @@ func TestEndSessionsEndsWhatTheFilterSelects(t *testing.T) {
 			"no such number":               {session.Filter{Phone: "+447700900099"}, nil},
 			"a part of an address":         {session.Filter{Email: "%@example.com"}, nil},
 			"another case of external ids": {session.Filter{ExternalID: "e1"}, nil},
-			"open before all":              {session.Filter{OpenedBy: early.Add(-time.Microsecond)}, nil},
-			"nothing is later":             {session.Filter{AfterSID: "~"}, nil},
+			"open before all":              {session.Filter{All: true, OpenedBy: early.Add(-time.Microsecond)}, nil},
+			"nothing is later":             {session.Filter{All: true, AfterSID: "~"}, nil},
 			"one's session, other's name":  {session.Filter{SID: of("ben").SID, ExternalID: "E1"}, nil},
 			"a time, another's":            {session.Filter{Subject: of("ben").Subject, OpenedBy: early}, nil},
 		} {
@@ -160,7 +160,7 @@ func TestEndSessionsInBatches(t *testing.T) {
 		after := ""
 		seen := map[string]bool{}
 		for calls := 1; ; calls++ {
-			ended, err := store.EndSessions(t.Context(), session.Filter{AfterSID: after}, session.Ending{Reason: session.Operator}, limit)
+			ended, err := store.EndSessions(t.Context(), session.Filter{All: true, AfterSID: after}, session.Ending{Reason: session.Operator}, limit)
 			require.NoError(t, err)
 			for _, each := range ended {
 				require.False(t, seen[each.SID], "ended twice")
@@ -182,7 +182,7 @@ func TestEndSessionsInBatches(t *testing.T) {
 func TestAnEndThatCannotBeRecordedEndsNothing(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, store *sql.Store) {
 		opened := open(t, store, alpha, nil)
-		_, err := store.EndSessions(t.Context(), session.Filter{}, session.Ending{Reason: session.Operator, Detail: unwritable}, 10)
+		_, err := store.EndSessions(t.Context(), session.Filter{All: true}, session.Ending{Reason: session.Operator, Detail: unwritable}, 10)
 		require.Error(t, err)
 		require.Equal(t, opened, standing(t, store, opened.SID).Session)
 		require.Zero(t, query(t, store, "SELECT tick FROM revocation_clock"))

@@ -74,7 +74,7 @@ func TestSessionsSurviveMigration2(t *testing.T) {
 		advanced, err := store.Advance(t.Context(), live, rotated(live), nil)
 		require.NoError(t, err)
 		require.True(t, advanced)
-		ended, err := store.EndSessions(t.Context(), session.Filter{}, session.Ending{Reason: session.Operator}, 10)
+		ended, err := store.EndSessions(t.Context(), session.Filter{All: true}, session.Ending{Reason: session.Operator}, 10)
 		require.NoError(t, err)
 		require.Equal(t, []string{live.SID}, sids(ended))
 		n, err := store.Sweep(t.Context(), 0, 0, 10)
@@ -106,7 +106,7 @@ func TestAReplicaOfTheVersionBefore(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, advanced)
 	}
-	ended, err := store.EndSessions(t.Context(), session.Filter{}, session.Ending{Reason: session.Operator}, 10)
+	ended, err := store.EndSessions(t.Context(), session.Filter{All: true}, session.Ending{Reason: session.Operator}, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{theirs.SID}, sids(ended))
 	execute(t, store, revokeInVersion1, now.UnixMicro(), session.UserLeft, now.UnixMicro(), theirs.SID) // comes too late

@@ -172,7 +172,7 @@ func TestNoTwoSessionsShareAPlaceOrACode(t *testing.T) {
 		}
 		refused("while it lives")
 		require.Equal(t, first, standing(t, store, first.SID).Session)
-		_, err := store.EndSessions(t.Context(), session.Filter{}, session.Ending{Reason: session.Operator}, 10)
+		_, err := store.EndSessions(t.Context(), session.Filter{All: true}, session.Ending{Reason: session.Operator}, 10)
 		require.NoError(t, err)
 		refused("after it was ended")
 		for _, free := range []session.Place{{List: "list", Index: 1}, {List: "other", Index: 0}, {}, {}} {
