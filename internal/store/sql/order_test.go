@@ -36,7 +36,7 @@ func TestRevocationsAreReadPageByPage(t *testing.T) {
 		require.Empty(t, none, "nobody was revoked")
 		end(session.Filter{ClientID: "client c"})
 		end(session.Filter{ClientID: "nobody's"})
-		end(session.Filter{}) // in one transaction, and one without a place
+		end(session.Filter{All: true}) // in one transaction, and one without a place
 		at := func(tick int64, list string, index int) statuslist.Cursor {
 			return statuslist.Cursor{Tick: tick, Place: statuslist.Place{List: list, Index: index}}
 		}
