@@ -117,7 +117,7 @@ func (cmd sessionsRevoke) Run(ctx context.Context, env Env) error {
 			return err
 		}
 		// Who signs in from now on is not meant, or this would never end.
-		if filter.OpenedBy, err = store.Clock(ctx); err != nil {
+		if filter.OpenedUntil, err = store.Clock(ctx); err != nil {
 			return err
 		}
 		if cmd.DryRun {

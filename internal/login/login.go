@@ -91,9 +91,9 @@ type Found struct {
 type Entry struct {
 	Decision account.Decision
 	Session  *session.Session
-	// ProvenSince ends, where Decision links the account to a User, the account's sessions that were
-	// proven earlier: who proved the number so long ago need not be the person whom HR means.
-	ProvenSince time.Time
+	// EndProvenBefore ends, where Decision links the account to a User, the account's sessions that were
+	// proven before then: who proved the number so long ago need not be the person whom HR means.
+	EndProvenBefore time.Time
 	// KeepSessions is how many live sessions the account may have with it; the oldest beyond end. 0
 	// is any number.
 	KeepSessions int

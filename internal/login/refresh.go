@@ -211,7 +211,7 @@ func (s *Service) raise(ctx context.Context, r RefreshRequest, standing Standing
 		event := s.sessionEvent(audit.AccountLinked, r, standing)
 		event.UserID = found.Users[0].ID
 		return Entry{
-			Decision: decision, ProvenSince: found.Now.Add(-s.Limits.RaiseWithin), Events: changes(decision, found.Holder, event),
+			Decision: decision, EndProvenBefore: found.Now.Add(-s.Limits.RaiseWithin), Events: changes(decision, found.Holder, event),
 		}, nil
 	})
 	switch {

@@ -215,7 +215,7 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 		event.Reason = "number_shared"
 	}
 	return about(opened, r.Client, level, now, profile), Entry{
-		Decision: decision, ProvenSince: now.Add(-s.Limits.RaiseWithin), Session: &opened, KeepSessions: s.Limits.PerPerson,
+		Decision: decision, EndProvenBefore: now.Add(-s.Limits.RaiseWithin), Session: &opened, KeepSessions: s.Limits.PerPerson,
 		Events: append(changes(decision, found.Holder, event), event),
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
+	"github.com/latchkey-id/latchkey/internal/token"
 )
 
 // Login is what the endpoints ask of the domain.
@@ -76,7 +77,7 @@ const (
 	metadataPath  = "/.well-known/oauth-authorization-server"
 
 	introspectPath  = "/oauth/introspect"
-	statusListsPath = "/status-lists/"
+	statusListsPath = "/" + token.StatusListsPath
 )
 
 // shaped gives an endpoint its own words for errors.

@@ -16,8 +16,8 @@ type Filter struct {
 	Phone      string
 	Email      string
 	ExternalID string
-	// OpenedBy is the time at which a session must have been open already.
-	OpenedBy time.Time
+	// OpenedUntil selects those that were opened by then.
+	OpenedUntil time.Time
 	// Ended selects those that are over or revoked as well, as long as they are kept.
 	Ended bool
 }

@@ -1,6 +1,7 @@
 package testservers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -159,8 +160,15 @@ func (in *instance) end(signal syscall.Signal) error {
 	if in.pid == 0 {
 		return nil
 	}
+	var orphans []int
+	if signal == syscall.SIGKILL {
+		orphans = children(in.pid)
+	}
 	if err := syscall.Kill(in.pid, signal); err != nil {
 		return fmt.Errorf("testservers: signal %s: %w", in.program(), err)
+	}
+	for _, pid := range orphans {
+		_ = syscall.Kill(pid, signal) // it may have seen that its parent is gone
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(pollInterval / 4) {
 		if ended, err := in.reap(); ended || err != nil {
@@ -171,6 +179,28 @@ func (in *instance) end(signal syscall.Signal) error {
 		return fmt.Errorf("testservers: %s outlives SIGKILL", in.program())
 	}
 	return in.end(syscall.SIGKILL)
+}
+
+// children returns the processes that a process has started. PostgreSQL's go on answering for a moment
+// when their parent is killed, which a machine that loses power does not.
+func children(of int) []int {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // it fails on a bad pattern only
+	var pids []int
+	for _, file := range stats {
+		stat, err := os.ReadFile(file) // #nosec G304 -- of /proc
+		if err != nil {                // it has ended meanwhile
+			continue
+		}
+		var pid, parent int
+		var state string
+		// The name, in brackets, may hold anything; state and parent follow it (proc_pid_stat(5)).
+		rest := stat[bytes.LastIndexByte(stat, ')')+1:]
+		_, failed := fmt.Sscan(string(stat), &pid)
+		if _, err := fmt.Sscan(string(rest), &state, &parent); err == nil && failed == nil && parent == of {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // reap reports whether the process has ended, and if so forgets it.

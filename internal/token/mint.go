@@ -108,7 +108,10 @@ func (m *Minter) UserInfoAudience() string { return m.issuer + "userinfo" }
 func (m *Minter) Issuer() string { return m.issuer }
 
 // StatusListURI is where a token status list is served, and the sub of its own token.
-func (m *Minter) StatusListURI(list string) string { return m.issuer + "status-lists/" + list }
+func (m *Minter) StatusListURI(list string) string { return m.issuer + StatusListsPath + list }
+
+// StatusListsPath is where token status lists are, below the issuer.
+const StatusListsPath = "status-lists/"
 
 func (m *Minter) accessClaims(s SignIn, now time.Time) accesstoken.Claims {
 	audience := s.Audience

@@ -76,10 +76,10 @@ func TestEndSessionsEndsWhatTheFilterSelects(t *testing.T) {
 			"a number that two may have":   {session.Filter{Phone: gamma}, []string{"carl", "stranger"}},
 			"an address in any case":       {session.Filter{Email: "aNN@eXAMPLE.COM"}, []string{"ann, early", "ann, late"}},
 			"an external id":               {session.Filter{ExternalID: "E2"}, []string{"ben"}},
-			"open already":                 {session.Filter{All: true, OpenedBy: early}, []string{"ann, early", "carl"}},
+			"open already":                 {session.Filter{All: true, OpenedUntil: early}, []string{"ann, early", "carl"}},
 			"later sids":                   {session.Filter{All: true, AfterSID: of(inOrder[1]).SID}, lastThree},
 			"a client and a person":        {session.Filter{ClientID: "app", Email: "ann@example.com"}, []string{"ann, late"}},
-			"a person and a time":          {session.Filter{ExternalID: "E1", OpenedBy: early}, []string{"ann, early"}},
+			"a person and a time":          {session.Filter{ExternalID: "E1", OpenedUntil: early}, []string{"ann, early"}},
 			"a number and its person":      {session.Filter{Phone: gamma, ExternalID: "E3", Subject: of("carl").Subject}, []string{"carl"}},
 			"Ended makes no difference":    {session.Filter{Phone: alpha, Ended: true}, []string{"ann, early", "ann, late"}},
 			"one that is over":             {session.Filter{SID: of("over").SID, Ended: true}, nil},
@@ -89,10 +89,10 @@ func TestEndSessionsEndsWhatTheFilterSelects(t *testing.T) {
 			"no such number":               {session.Filter{Phone: "+447700900099"}, nil},
 			"a part of an address":         {session.Filter{Email: "%@example.com"}, nil},
 			"another case of external ids": {session.Filter{ExternalID: "e1"}, nil},
-			"open before all":              {session.Filter{All: true, OpenedBy: early.Add(-time.Microsecond)}, nil},
+			"open before all":              {session.Filter{All: true, OpenedUntil: early.Add(-time.Microsecond)}, nil},
 			"nothing is later":             {session.Filter{All: true, AfterSID: "~"}, nil},
 			"one's session, other's name":  {session.Filter{SID: of("ben").SID, ExternalID: "E1"}, nil},
-			"a time, another's":            {session.Filter{Subject: of("ben").Subject, OpenedBy: early}, nil},
+			"a time, another's":            {session.Filter{Subject: of("ben").Subject, OpenedUntil: early}, nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				execute(t, store, "UPDATE sessions SET revoked_at = NULL, revoked_reason = '', revoked_tick = 0")

@@ -244,7 +244,7 @@ func TestSessionsBehindATransactionPooler(t *testing.T) {
 	revocations, err := store.Revocations(t.Context(), statuslist.Cursor{Tick: 0, Place: statuslist.Place{List: "a", Index: 9}}, 10)
 	require.NoError(t, err)
 	require.Len(t, revocations, 1)
-	all := session.Filter{Phone: alpha, Email: "x", ExternalID: "1", AfterSID: "0", OpenedBy: time.Now()}
+	all := session.Filter{Phone: alpha, Email: "x", ExternalID: "1", AfterSID: "0", OpenedUntil: time.Now()}
 	_, err = store.EndSessions(t.Context(), all, session.Ending{Reason: session.Operator}, 10)
 	require.NoError(t, err)
 	_, _, err = store.Sessions(t.Context(), all, 10)

@@ -164,7 +164,7 @@ func (s *Store) where(f session.Filter) (string, []any) {
     UNION SELECT a.subject FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.phone = ?)`, f.Phone, f.Phone)
 	add(f.Email != "", "s.subject IN (SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id WHERE LOWER(users.email) = LOWER(?))", f.Email)
 	add(f.ExternalID != "", "s.subject IN (SELECT accounts.subject FROM accounts JOIN users ON users.id = accounts.user_id WHERE users.external_id = ?)", f.ExternalID)
-	add(!f.OpenedBy.IsZero(), "s.auth_time <= ?", toMicros(f.OpenedBy))
+	add(!f.OpenedUntil.IsZero(), "s.auth_time <= ?", toMicros(f.OpenedUntil))
 	return condition, args
 }
 

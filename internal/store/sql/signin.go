@@ -70,7 +70,7 @@ func (s *Store) SignIn(ctx context.Context, id account.Identity, decide func(log
 			return err
 		}
 		if entry.Decision.Link {
-			if err := s.endProvenBefore(tx, entry.Decision.Account.Subject, entry.ProvenSince); err != nil {
+			if err := s.endProvenBefore(tx, entry.Decision.Account.Subject, entry.EndProvenBefore); err != nil {
 				return fmt.Errorf("end sessions proven long ago: %w", err)
 			}
 		}

@@ -1,6 +1,6 @@
 -- +goose Up
 -- A refresh rewrites a session's row in place: no index may hold what it changes, and pages need room.
--- Older rows keep the defaults, which is at once: rowless times are read as those of the sign-in.
+-- Older rows are not rewritten, which would lock out sign-ins: their 0 is read as the time of the sign-in.
 ALTER TABLE sessions
     ADD COLUMN audience        TEXT    NOT NULL DEFAULT '',
     ADD COLUMN last_used_at    BIGINT  NOT NULL DEFAULT 0,
