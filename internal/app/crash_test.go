@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,10 +38,15 @@ func TestMain(m *testing.M) {
 // child starts a server in a process of its own and waits until it answers.
 func child(t *testing.T, s stores, twilio string) (*program, *exec.Cmd) {
 	t.Helper()
+	return childOf(t, s.environ(twilio))
+}
+
+func childOf(t *testing.T, environ []string) (*program, *exec.Cmd) {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(self, "serve", "--config", settingsFile(t))
-	cmd.Env = append(s.environ(twilio), childVariable+"=1", "PATH="+os.Getenv("PATH"))
+	cmd.Env = append(slices.Clone(environ), childVariable+"=1", "PATH="+os.Getenv("PATH"))
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

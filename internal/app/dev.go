@@ -51,7 +51,7 @@ func (cmd devCommand) Run(ctx context.Context, env Env) error {
 		return fmt.Errorf("%w\nTry another address: latchkey dev --listen 127.0.0.1:8090", err)
 	}
 	box := inbox.New(time.Now)
-	s, err := newServer(ctx, c, at, box, newLogger(c, env), env.now())
+	s, err := newServer(ctx, c, at, box, newLogger(c, env), env)
 	if err != nil {
 		return err
 	}

@@ -138,24 +138,30 @@ func (x *examination) migrations(ctx context.Context, store *sql.Store) {
 }
 
 func (x *examination) signingKeys(ctx context.Context, store *sql.Store) {
-	secret, err := x.config.MasterKey()
+	wrappers, closeAll, err := newWrappers(ctx, x.config)
 	if err != nil {
 		x.say("signing keys", failed, "%v", err)
 		return
 	}
-	wrapper, err := keyring.NewAESGCM(secret)
+	defer closeAll()
+	snapshot, err := store.KeySet(ctx)
 	if err != nil {
 		x.say("signing keys", failed, "%v", err)
 		return
 	}
-	ring, err := keyring.Open(ctx, store, wrapper, nil, time.Now()) // no algorithm wanted: makes none
-	switch {
+	office := &keyring.Office{Store: store, Wrappers: wrappers}
+	switch err := office.Readable(ctx, snapshot); {
 	case err != nil:
 		x.say("signing keys", failed, "%v", err)
-	case len(ring.Algorithms()) == 0:
+	case len(snapshot.InUse()) == 0:
 		x.say("signing keys", warning, "none yet: serve makes them when it first starts")
+	case len(office.Foreign(snapshot)) > 0:
+		x.say("signing keys", warning, "readable, but some are not encrypted by %s yet: latchkey keys rewrap moves them", wrappers.Primary.Name())
 	default:
-		x.say("signing keys", fine, "readable, for %s", strings.Join(ring.Algorithms(), ", "))
+		x.say("signing keys", fine, "readable, for %s", strings.Join(snapshot.InUse(), ", "))
+	}
+	if x.config.Keys.Rehearsal {
+		x.say("signing keys", warning, "keys.rehearsal is on: rotations may be faster than real verifiers notice")
 	}
 }
 

@@ -20,14 +20,14 @@ const module = "github.com/latchkey-id/latchkey/"
 // it has to be thought of.
 var layers = map[string][]string{
 	"leaf":    {"internal/phone", "internal/tier", "internal/audit", "internal/client", "internal/outage", "internal/scope"},
-	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms", "internal/statuslist"},
+	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms", "internal/statuslist", "internal/verifier"},
 	"usecase": {"internal/login"},
-	"adapter": {"internal/sms/twilio", "internal/sms/inbox", "internal/store/sql", "internal/store/redis"},
+	"adapter": {"internal/sms/twilio", "internal/sms/inbox", "internal/store/sql", "internal/store/redis", "internal/keyring/kms"},
 	"edge":    {"internal/oauth", "internal/admin", "internal/ops", "internal/httpserver", "internal/devpage", "internal/devpage/sample"},
 	"top":     {"internal/config", "internal/app", "cmd/latchkey"},
 	"public":  {"pkg/accesstoken"},
 	"tests": {"internal/testservers", "internal/testservers/with", "internal/sms/twiliotest", "internal/otp/otptest",
-		"internal/directory/directorytest", "internal/devpage/browsertest", "internal/app/bench", "internal/app/bench/bare"},
+		"internal/directory/directorytest", "internal/keyring/keyringtest", "internal/keyring/kms/transittest", "internal/devpage/browsertest", "internal/app/bench", "internal/app/bench/bare"},
 }
 
 // allowed are the layers that a layer may import, and siblings of its own unless it is listed here.
@@ -50,6 +50,8 @@ var outside = map[string][]string{
 	"github.com/redis/go-redis":     {"internal/store/redis", "internal/app", "tests"},
 	"github.com/twilio/":            {"internal/sms/twilio", "tests"},
 	"github.com/lestrrat-go/jwx":    {"internal/keyring", "tests"},
+	"gocloud.dev/":                  {"internal/keyring/kms"},
+	"github.com/hashicorp/":         {"internal/keyring/kms"},
 	"github.com/nyaruka/":           {"internal/phone"},
 	"go.yaml.in/":                   {"internal/config", "tests"},
 	"github.com/alecthomas/kong":    {"internal/app"},

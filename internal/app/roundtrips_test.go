@@ -102,7 +102,7 @@ func newCounted(t *testing.T, number string) *counted {
 		t.Fatal(err)
 	}
 	t.Cleanup(at.close)
-	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)), time.Now)
+	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)), env)
 	if err != nil {
 		t.Fatal(err)
 	}

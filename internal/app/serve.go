@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/keyring/kms"
 	"github.com/latchkey-id/latchkey/internal/sms/twilio"
 )
 
@@ -31,7 +32,7 @@ func (cmd serveCommand) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	s, err := newServer(ctx, c, at, sender, log, env.now())
+	s, err := newServer(ctx, c, at, sender, log, env)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,15 @@ func checkParts(c config.Config) error {
 	if c.TLS.CertFile != "" && c.TLS.KeyFile != "" {
 		if _, failed := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); failed != nil {
 			err = errors.Join(err, fmt.Errorf("tls.cert_file: cannot be used with tls.key_file: %w", failed))
+		}
+	}
+	for _, each := range []struct{ path, url string }{
+		{"keys.wrapping.url", c.Keys.Wrapping.URL}, {"keys.former_wrapping.url", c.Keys.FormerWrapping.URL},
+	} {
+		if each.url != "" {
+			if failed := kms.Check(each.url); failed != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", each.path, failed))
+			}
 		}
 	}
 	return errors.Join(err, newText(c).Check())

@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,19 +36,19 @@ import (
 const (
 	// databaseWait is how long a start waits for a database that starts at the same time.
 	databaseWait = 60 * time.Second
-	// keyReload is how often a replica looks for keys that another one has made.
-	keyReload = 15 * time.Second
 )
 
 // server is a running Latchkey: the parts that have to be stopped, in the order of stopping.
 type server struct {
-	config  config.Config
-	log     *slog.Logger
-	now     func() time.Time
-	store   *sql.Store
-	redis   goredis.UniversalClient
-	queue   *sms.Queue
-	keys    *keyring.Ring
+	config config.Config
+	log    *slog.Logger
+	now    func() time.Time
+	store  *sql.Store
+	redis  goredis.UniversalClient
+	queue  *sms.Queue
+	keys   *keyring.Ring
+	// fetches are those of the JWKS, until they are written down.
+	fetches *verifiers
 	tiers   *tier.Table
 	ops     *ops.Handler
 	wake    *waker
@@ -58,7 +61,8 @@ type server struct {
 
 // newServer builds everything on the addresses taken, but answers nothing yet. On an error nothing
 // is left running.
-func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger, now func() time.Time) (_ *server, err error) {
+func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger, env Env) (_ *server, err error) {
+	now := env.now()
 	s := &server{config: c, log: log, now: now, wake: newWaker()}
 	defer func() {
 		if err != nil {
@@ -77,12 +81,8 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 	if s.tiers, err = newTiers(c); err != nil {
 		return nil, err
 	}
-	wrapper, err := keyring.NewAESGCM(secret)
-	if err != nil {
+	if err := s.openKeys(ctx, algorithms(clients), env.Version); err != nil {
 		return nil, err
-	}
-	if s.keys, err = keyring.Open(ctx, s.store, wrapper, algorithms(clients), now()); err != nil {
-		return nil, fmt.Errorf("signing keys: %w", err)
 	}
 	codes, err := otp.NewService(redis.NewChallenges(s.redis, c.Redis.KeyPrefix, newLimits(c)), secret)
 	if err != nil {
@@ -97,7 +97,10 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 	if err != nil {
 		return nil, err
 	}
-	metrics := ops.NewMetrics(func() int { return s.queue.Len() }, s.board.Age)
+	metrics := ops.NewMetrics(ops.Watched{
+		Queued: func() int { return s.queue.Len() }, ListAge: s.board.Age,
+		Keys: s.keys.Standings, KeyFailures: s.keys.Failures, VerifiersBehind: s.fetches.behind,
+	})
 	s.queue = sms.NewQueue(sender, sms.QueueOptions{
 		Size: c.SMS.QueueSize, Workers: c.SMS.Workers, OnResult: outcome(codes, metrics, log), Log: log,
 	})
@@ -106,8 +109,43 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 		Texts:  &texts{queue: s.queue, text: newText(c), now: now},
 		Tokens: tokens, RefreshTokens: refreshTokens, Places: statusPlaces, Limits: newSessionLimits(c), Now: now, Log: log,
 	}
-	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys, StatusLists: s.board}
+	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys, Verifiers: s.fetches, StatusLists: s.board}
+	if err := s.keys.Sync(ctx); err != nil { // who changes the keys waits for us from now on, before we serve any
+		return nil, err
+	}
 	return s, s.mount(at, handler, metrics)
+}
+
+// openKeys loads the signing keys, and makes those that are missing.
+func (s *server) openKeys(ctx context.Context, algorithms []string, version string) error {
+	wrappers, closeAll, err := newWrappers(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, closeAll)
+	if s.config.Keys.Rehearsal {
+		s.log.WarnContext(ctx, "keys.rehearsal is on: keys may rotate faster than real verifiers fetch them")
+	}
+	s.keys, err = keyring.Open(ctx, keyring.Options{
+		Store: s.store, Wrappers: wrappers, Algorithms: algorithms, Rules: newKeyRules(s.config), Longest: longestToken(s.config),
+		ID: newReplicaID(), Version: version, Witness: redis.NewKeyWitness(s.redis, s.config.Redis.KeyPrefix, s.now),
+		Log: s.log, Now: s.now,
+		Resigned: func() { poke(s.wake.lists) },
+	})
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	s.fetches = newVerifiers(s.store, s.keys, s.config.Keys.VerifierWindow, s.now, s.log)
+	return nil
+}
+
+// newReplicaID says to operators which process it is, and is never used twice.
+func newReplicaID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 // openStatusLists builds the lists as they are now, and returns where new sessions get their places:
@@ -143,7 +181,7 @@ func newText(c config.Config) sms.Text {
 // to date, and opens Redis, which may come later.
 func (s *server) openStores(ctx context.Context) error {
 	var err error
-	if s.store, err = openStore(s.config, s.wake.revoked); err != nil {
+	if s.store, err = openStore(s.config, s.wake.changed); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = s.store.Close() })
@@ -247,6 +285,7 @@ func (l listeners) close() {
 func (s *server) mount(at listeners, handler *oauth.Handler, metrics *ops.Metrics) error {
 	s.ops = &ops.Handler{Registry: metrics.Registry, Checks: []ops.Check{
 		{Name: "database", Run: s.store.Ping},
+		{Name: "signing_keys", Run: func(context.Context) error { return s.keys.Ready() }},
 		// Without Redis there are no codes, but tokens are checked and the JWKS is served:
 		// taking every replica out for it would turn one outage into two (X5).
 		{Name: "redis", Run: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }, Optional: true},
@@ -280,8 +319,9 @@ func (s *server) run(ctx context.Context) error {
 	}
 	var background sync.WaitGroup
 	wakes := redis.NewWakes(s.redis, s.config.Redis.KeyPrefix)
-	background.Go(func() { s.reloadKeys(ctx) })
-	background.Go(func() { s.board.Run(ctx, s.wake.here) })
+	background.Go(func() { s.keys.Run(ctx, s.wake.keys) })
+	background.Go(func() { s.fetches.run(ctx) })
+	background.Go(func() { s.board.Run(ctx, s.wake.lists) })
 	background.Go(func() { s.wake.run(ctx, wakes, s.log) })
 	background.Go(func() { wakes.Listen(ctx, s.wake.heard) })
 	background.Go(func() { s.sweep(ctx) })
@@ -300,25 +340,6 @@ func (s *server) run(ctx context.Context) error {
 	background.Wait()
 	s.log.Info("stopped")
 	return errors.Join(failed...)
-}
-
-// reloadKeys notices keys that other replicas have made.
-func (s *server) reloadKeys(ctx context.Context) {
-	ticker := time.NewTicker(keyReload)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		reloading, cancel := context.WithTimeout(ctx, keyReload)
-		err := s.keys.Reload(reloading)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "signing keys not reloaded; going on with those in memory", "error", err)
-		}
-	}
 }
 
 // close ends the queue, with what is left in it, and then the stores, the last opened first.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	_ "embed" // for dev.yaml
 	"encoding/base64"
@@ -17,10 +18,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/keyring/kms"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
 )
@@ -224,10 +227,10 @@ func newLimits(c config.Config) otp.Limits {
 	}
 }
 
-// openStore opens the record; revoked, if it is not nil, hears of revocations.
-func openStore(c config.Config, revoked func()) (*sql.Store, error) {
+// openStore opens the record; changed, if it is not nil, hears of what other replicas have to notice.
+func openStore(c config.Config, changed func()) (*sql.Store, error) {
 	return sql.Open(c.Database.URL.Reveal(), sql.Options{
-		MaxOpenConns: c.Database.MaxOpenConns, TransactionPooler: c.Database.Pooler == "transaction", Revoked: revoked,
+		MaxOpenConns: c.Database.MaxOpenConns, TransactionPooler: c.Database.Pooler == "transaction", Changed: changed,
 	})
 }
 
@@ -239,6 +242,80 @@ func newSessionLimits(c config.Config) login.Limits {
 		},
 		RaiseWithin: c.Sessions.RaiseWithin, PerPerson: c.Sessions.PerPerson,
 	}
+}
+
+func newKeyRules(c config.Config) keyring.Rules {
+	return keyring.Rules{RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, KeepAfter: c.Keys.KeepAfter}
+}
+
+// longestToken is how long a token can live by these settings.
+func longestToken(c config.Config) time.Duration {
+	longest := statuslist.Lifetime
+	for _, t := range c.Tiers {
+		longest = max(longest, t.AccessTokenLifetime, t.IDTokenLifetime)
+	}
+	return longest
+}
+
+// newWrappers opens what private keys are encrypted with: what the settings name, and to read what was
+// encrypted before, the secret key. Call closeAll when done.
+func newWrappers(ctx context.Context, c config.Config) (w keyring.Wrappers, closeAll func(), err error) {
+	var closers []func() error
+	closeAll = func() {
+		for _, each := range closers {
+			_ = each()
+		}
+	}
+	open := func(name string, from config.Wrapping) (keyring.Wrapper, error) {
+		switch {
+		case from.URL != "":
+			service, stop, err := kms.Open(ctx, from.URL, from.Timeout)
+			if err != nil {
+				return nil, fmt.Errorf("keys.%s.url: %w", name, err)
+			}
+			closers = append(closers, stop)
+			return service, nil
+		case !from.Key.IsZero():
+			key, err := from.Key.Bytes()
+			if err != nil {
+				return nil, err
+			}
+			return keyring.NewAESGCM(key)
+		}
+		return nil, nil
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	secret, err := c.MasterKey()
+	if err != nil {
+		return w, closeAll, err
+	}
+	derived, err := keyring.NewAESGCM(secret)
+	if err != nil {
+		return w, closeAll, err
+	}
+	former, err := open("former_wrapping", c.Keys.FormerWrapping)
+	if err != nil {
+		return w, closeAll, err
+	}
+	if w.Primary, err = open("wrapping", c.Keys.Wrapping); err != nil {
+		return w, closeAll, err
+	}
+	if former != nil {
+		w.Former = append(w.Former, former)
+	}
+	if former != nil && w.Primary != nil && former.Name() == w.Primary.Name() && c.Keys.FormerWrapping.URL != c.Keys.Wrapping.URL {
+		return w, closeAll, fmt.Errorf("keys.former_wrapping.url: goes by the same name as keys.wrapping.url, %s: what either has encrypted could not be told apart", former.Name())
+	}
+	if w.Primary == nil {
+		w.Primary = derived
+	} else {
+		w.Former = append(w.Former, derived)
+	}
+	return w, closeAll, nil
 }
 
 // algorithms are those of the clients, and RS256, which discovery always lists (wire contract 9).

@@ -67,7 +67,7 @@ func (p *tap) pass(t *testing.T, client net.Conn, store string, read func(io.Rea
 	}
 	var back sync.WaitGroup
 	back.Go(func() { _, _ = io.Copy(client, server) })
-	err = read(bufio.NewReader(&behind{from: client, to: server}), func(what string) {
+	err = read(bufio.NewReader(&relay{from: client, to: server}), func(what string) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.notes = append(p.notes, what)
@@ -79,16 +79,16 @@ func (p *tap) pass(t *testing.T, client net.Conn, store string, read func(io.Rea
 	back.Wait()
 }
 
-// behind passes on what was read when more is asked for: a request is noted before the store has
+// relay passes on what was read when more is asked for: a request is noted before the store has
 // the end of it, and so before its answer.
-type behind struct {
+type relay struct {
 	from    io.Reader
 	to      io.Writer
 	pending []byte
 }
 
 // Read implements io.Reader.
-func (b *behind) Read(p []byte) (int, error) {
+func (b *relay) Read(p []byte) (int, error) {
 	if _, err := b.to.Write(b.pending); err != nil {
 		return 0, err
 	}

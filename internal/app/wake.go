@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
@@ -15,19 +17,20 @@ import (
 // wakeTimeout bounds telling other replicas; they look by themselves every second.
 const wakeTimeout = 2 * time.Second
 
-// waker passes on that sessions were revoked: to this process at once, and to others over Redis. It
-// never waits, and any number of revocations that come together are one wake.
+// waker passes on that the record has news, of revoked sessions or of signing keys: to this process
+// at once, and to others over Redis. It never waits, and any number of changes that come together
+// are one wake.
 type waker struct {
-	here, elsewhere chan struct{}
+	lists, keys, elsewhere chan struct{}
 }
 
 func newWaker() *waker {
-	return &waker{here: make(chan struct{}, 1), elsewhere: make(chan struct{}, 1)}
+	return &waker{lists: make(chan struct{}, 1), keys: make(chan struct{}, 1), elsewhere: make(chan struct{}, 1)}
 }
 
-// revoked is called where sessions were revoked, heard where another replica says so.
-func (w *waker) revoked() { w.heard(); poke(w.elsewhere) }
-func (w *waker) heard()   { poke(w.here) }
+// changed is called where the record was changed, heard where another replica says so.
+func (w *waker) changed() { w.heard(); poke(w.elsewhere) }
+func (w *waker) heard()   { poke(w.lists); poke(w.keys) }
 
 func poke(c chan struct{}) {
 	select {
@@ -52,11 +55,12 @@ func (w *waker) run(ctx context.Context, wakes *redis.Wakes, log *slog.Logger) {
 	}
 }
 
-// withRecord runs a command on the record, and wakes the replicas if it has revoked sessions. It
-// refuses to work beside a schema that this version does not fit.
+// withRecord runs a command on the record, and wakes the replicas whenever it has changed something
+// that they have to notice. It refuses to work beside a schema that this version does not fit.
 func withRecord(ctx context.Context, c config.Config, command func(*sql.Store) error) error {
-	revoked := false
-	store, err := openStore(c, func() { revoked = true })
+	wake := newCommandWaker(c)
+	defer wake.close()
+	store, err := openStore(c, wake.changed)
 	if err != nil {
 		return err
 	}
@@ -64,19 +68,39 @@ func withRecord(ctx context.Context, c config.Config, command func(*sql.Store) e
 	if err := migrated(ctx, store); err != nil {
 		return err
 	}
-	err = command(store)
-	if !revoked || c.Redis.URL.IsZero() {
-		return err
+	return command(store)
+}
+
+// commandWaker wakes the replicas on behalf of a command. It waits, for a command may end right
+// after; and without Redis, or if that is away, they look by themselves.
+type commandWaker struct {
+	config config.Config
+	client goredis.UniversalClient
+	away   bool
+}
+
+func newCommandWaker(c config.Config) *commandWaker { return &commandWaker{config: c} }
+
+func (w *commandWaker) changed() {
+	if w.config.Redis.URL.IsZero() || w.away {
+		return
 	}
-	client, failed := redis.Open(c.Redis.URL.Reveal(), slog.New(slog.DiscardHandler))
-	if failed != nil {
-		return err
+	if w.client == nil {
+		client, err := redis.Open(w.config.Redis.URL.Reveal(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			return
+		}
+		w.client = client
 	}
-	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wakeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), wakeTimeout)
 	defer cancel()
-	_ = redis.NewWakes(client, c.Redis.KeyPrefix).Publish(ctx) // without Redis they look by themselves
-	return err
+	w.away = redis.NewWakes(w.client, w.config.Redis.KeyPrefix).Publish(ctx) != nil
+}
+
+func (w *commandWaker) close() {
+	if w.client != nil {
+		_ = w.client.Close()
+	}
 }
 
 // places gives sessions their places in status lists.

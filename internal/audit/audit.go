@@ -22,6 +22,13 @@ const (
 	UserLeft        Kind = "user.left"
 	FeedApplied     Kind = "feed.applied"
 	KeyCreated      Kind = "key.created"
+	KeyStaged       Kind = "key.staged"
+	KeyImported     Kind = "key.imported"
+	KeyActivated    Kind = "key.activated"
+	KeyReplaced     Kind = "key.replaced"
+	KeyRetired      Kind = "key.retired"
+	KeyRevoked      Kind = "key.revoked"
+	KeyRewrapped    Kind = "key.rewrapped"
 )
 
 // System is the actor of what nobody asked for.

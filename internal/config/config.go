@@ -26,6 +26,7 @@ type Config struct {
 	Sessions  Sessions `yaml:"sessions"`
 	// StatusList is how services that never call us hear of revoked tokens.
 	StatusList StatusList `yaml:"status_list"`
+	Keys       Keys       `yaml:"keys"`
 	SMS        SMS        `yaml:"sms"`
 	HR         HR         `yaml:"hr"`
 	// Tiers are ordered: the first rule that matches wins.
@@ -105,6 +106,32 @@ type StatusList struct {
 	Enabled bool `yaml:"enabled"`
 	// TTL is how long a list may be held before it is fetched again.
 	TTL time.Duration `yaml:"ttl"`
+}
+
+// Keys is the life of the keys that sign tokens.
+type Keys struct {
+	// RotateEvery is how long a key signs; 0 means until an operator rotates.
+	RotateEvery time.Duration `yaml:"rotate_every"`
+	// PublishBefore is how long a key is in the JWKS before it signs, KeepAfter how long it stays
+	// there after its last token has expired.
+	PublishBefore time.Duration `yaml:"publish_before"`
+	KeepAfter     time.Duration `yaml:"keep_after"`
+	// VerifierWindow is how long after its last fetch a verifier that lacks the next key still
+	// stands in the way of a rotation by hand.
+	VerifierWindow time.Duration `yaml:"verifier_window"`
+	// Wrapping encrypts private keys at rest; what FormerWrapping has encrypted can be read too.
+	Wrapping       Wrapping `yaml:"wrapping"`
+	FormerWrapping Wrapping `yaml:"former_wrapping"`
+	// Rehearsal lifts the floors of the durations above, for a copy that no real verifier trusts.
+	Rehearsal bool `yaml:"rehearsal"`
+}
+
+// Wrapping is a key of ours, 32 bytes, or the URL of a key-management service; with neither it is
+// derived from the secret key.
+type Wrapping struct {
+	Key     Secret        `yaml:"key"`
+	URL     string        `yaml:"url"`
+	Timeout time.Duration `yaml:"timeout"`
 }
 
 // SMS is how texts are sent.

@@ -22,6 +22,10 @@ func Defaults() Config {
 			RaiseWithin: 7 * 24 * time.Hour, PerPerson: 20, SweepInterval: 10 * time.Second, SweepBatch: 5000,
 		},
 		StatusList: StatusList{Enabled: true, TTL: 15 * time.Second},
+		Keys: Keys{
+			RotateEvery: 30 * 24 * time.Hour, PublishBefore: 24 * time.Hour, KeepAfter: time.Hour, VerifierWindow: 7 * 24 * time.Hour,
+			Wrapping: Wrapping{Timeout: 3 * time.Second}, FormerWrapping: Wrapping{Timeout: 3 * time.Second},
+		},
 
 		SMS:   SMS{Brand: "Latchkey", QueueSize: 1000, Workers: 8, Twilio: Twilio{Timeout: 5 * time.Second}},
 		HR:    HR{MaxLeaversPercent: 10, MaxLeaversFloor: 5},

@@ -63,6 +63,10 @@ func (p *printer) add(at path, text string) {
 
 func (p *printer) section(at path, v reflect.Value, indent string) {
 	for _, f := range fields(v.Type()) {
+		if secret, ok := v.FieldByIndex(f.Index).Interface().(Secret); ok && secret.IsZero() { // "" would not load
+			p.add(at.key(keyOf(f)), indent+"#"+keyOf(f)+": not set")
+			continue
+		}
 		p.setting(at.key(keyOf(f)), indent+keyOf(f)+":", v.FieldByIndex(f.Index), indent)
 	}
 }

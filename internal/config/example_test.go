@@ -83,7 +83,7 @@ func TestTheExampleTellsTheDefaults(t *testing.T) {
 	l := loader{report: &report{}, origins: origins{}, read: example(t, uncommented).read}
 	l.file(&shown, "main.yaml")
 	started := mustLoad(t, example(t, asIs)) // completed by the defaults of clients
-	exampleOnly := map[string]bool{"clients.web.secret": true}
+	exampleOnly := map[string]bool{"clients.web.secret": true, "keys.wrapping.key": true, "keys.former_wrapping.key": true}
 	inForce := map[string]any{}
 	each(nil, reflect.ValueOf(&started).Elem(), func(at path, v reflect.Value) {
 		if started.origins[at.String()].IsZero() {

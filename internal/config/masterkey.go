@@ -8,9 +8,12 @@ import (
 )
 
 // MasterKey returns the 32 bytes of the secret key. After Load there is no error.
-func (c Config) MasterKey() ([]byte, error) {
+func (c Config) MasterKey() ([]byte, error) { return c.SecretKey.Bytes() }
+
+// Bytes returns the 32 bytes of a secret that is a key. After Load there is no error.
+func (s Secret) Bytes() ([]byte, error) {
 	const keySize = 32
-	text := strings.TrimRight(c.SecretKey.Reveal(), "=")
+	text := strings.TrimRight(s.Reveal(), "=")
 	for _, decode := range []func(string) ([]byte, error){
 		hex.DecodeString,
 		base64.RawStdEncoding.DecodeString,
@@ -32,7 +35,12 @@ func (v *validator) secretKey() {
 		v.fail(at, "required: 32 random bytes in base64 or hex, here or in secret_key_file: make them with `openssl rand -base64 32`")
 		return
 	}
-	key, err := v.MasterKey()
+	v.keyMaterial(at, v.SecretKey)
+}
+
+// keyMaterial checks a secret that is a key.
+func (v *validator) keyMaterial(at path, secret Secret) {
+	key, err := secret.Bytes()
 	if err != nil {
 		v.fail(at, "%s", err)
 		return

@@ -46,6 +46,7 @@ func (c Config) check(mode Mode, r *report) {
 	v.stores()
 	v.codes()
 	v.sessions()
+	v.keys()
 	v.sms()
 	v.rest()
 	v.tiers()

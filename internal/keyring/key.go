@@ -24,6 +24,9 @@ const (
 	EdDSA = "EdDSA"
 )
 
+// Algorithms are those that a key can be for.
+var Algorithms = []string{RS256, ES256, EdDSA}
+
 // rsaBits is the size of new RSA keys (J1).
 const rsaBits = 2048
 
@@ -46,24 +49,52 @@ const (
 // Published reports whether keys in this state are in the JWKS.
 func (s State) Published() bool { return s == Next || s == Current || s == Previous }
 
-// Key is a signing key as it rests in a store.
+// Origin says where a key came from.
+type Origin string
+
+const (
+	// Generated keys were made here and have never been anywhere else.
+	Generated Origin = "generated"
+	// Imported keys were made elsewhere.
+	Imported Origin = "imported"
+)
+
+// Key is a signing key as it rests in a store. Times are the record's, and zero for what has not
+// happened.
 type Key struct {
 	// KID is the RFC 7638 thumbprint.
 	KID       string
 	Algorithm string
 	State     State
-	// Sealed is the private key, PKCS #8, encrypted by a Wrapper.
-	Sealed      []byte
+	Origin    Origin
+	// Sealed is the private key, PKCS #8, encrypted by the Wrapper named in WrappedBy (nobody in keys of
+	// an earlier version). It is empty once the key is retired or revoked: nobody needs it any more.
+	Sealed    []byte
+	WrappedBy string
+	// Longest is for how long a token that it signed can live at most.
+	Longest time.Duration
+	// Revision is that of the first key set that had it.
+	Revision int64
+
 	CreatedAt   time.Time
 	PublishedAt time.Time
 	ActivatedAt time.Time
+	// StoppedAt is when it ceased to sign, EndedAt when it left the JWKS.
+	StoppedAt time.Time
+	EndedAt   time.Time
+	// Reason is why it was revoked, in an operator's words.
+	Reason string
 }
 
-// Wrapper encrypts private keys at rest. label is authenticated with them, so that a sealed key
-// cannot be passed off as another.
-type Wrapper interface {
-	Wrap(ctx context.Context, plain []byte, label string) ([]byte, error)
-	Unwrap(ctx context.Context, sealed []byte, label string) ([]byte, error)
+// TokensUntil is when the last token that k may have signed expires, as of now; zero if it never signed.
+func (k Key) TokensUntil(now time.Time) time.Time {
+	switch {
+	case k.State == Current:
+		return now.Add(k.Longest)
+	case k.StoppedAt.IsZero():
+		return time.Time{}
+	}
+	return k.StoppedAt.Add(k.Longest)
 }
 
 // generate makes a private key for algorithm.
@@ -80,41 +111,57 @@ func generate(algorithm string) (crypto.Signer, error) {
 	return nil, fmt.Errorf("keyring: no such algorithm: %q", algorithm)
 }
 
-// newKey makes a key that signs from now on. Only a first key of its algorithm may skip being Next.
-func newKey(ctx context.Context, w Wrapper, algorithm string, now time.Time) (Key, error) {
-	private, err := generate(algorithm)
-	if err != nil {
-		return Key{}, err
+// fits reports whether a key is for an algorithm (RFC 8725 §3.1, RFC 7518 §3.3 and §3.4).
+func fits(private crypto.Signer, algorithm string) bool {
+	switch public := private.Public().(type) {
+	case *rsa.PublicKey:
+		return algorithm == RS256 && public.N.BitLen() >= rsaBits
+	case *ecdsa.PublicKey:
+		return algorithm == ES256 && public.Curve == elliptic.P256()
+	case ed25519.PublicKey:
+		return algorithm == EdDSA
 	}
+	return false
+}
+
+// Thumbprint names a key by its public half (RFC 7638).
+func Thumbprint(private crypto.Signer) (string, error) {
 	public, err := jwk.FromRaw(private.Public())
 	if err != nil {
-		return Key{}, fmt.Errorf("public key: %w", err)
+		return "", fmt.Errorf("public key: %w", err)
 	}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return Key{}, fmt.Errorf("thumbprint: %w", err)
+		return "", fmt.Errorf("thumbprint: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(thumbprint), nil
+}
+
+// seal returns a private key as it rests in a store, in no state yet.
+func seal(ctx context.Context, w Wrapper, algorithm string, private crypto.Signer) (Key, error) {
+	kid, err := Thumbprint(private)
+	if err != nil {
+		return Key{}, err
 	}
 	plain, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return Key{}, fmt.Errorf("encode private key: %w", err)
 	}
-	k := Key{
-		KID: base64.RawURLEncoding.EncodeToString(thumbprint), Algorithm: algorithm, State: Current,
-		CreatedAt: now, PublishedAt: now, ActivatedAt: now,
+	if !fits(private, algorithm) {
+		return Key{}, fmt.Errorf("keyring: a %T is not for %s", private.Public(), algorithm)
 	}
-	k.Sealed, err = w.Wrap(ctx, plain, k.label())
-	return k, err
+	k := Key{KID: kid, Algorithm: algorithm, WrappedBy: w.Name()}
+	if k.Sealed, err = w.Wrap(ctx, plain, k.label()); err != nil {
+		return Key{}, fmt.Errorf("encrypt the new key: %w", err)
+	}
+	return k, nil
 }
 
 // label binds a sealed private key to its place.
 func (k Key) label() string { return "latchkey/signing-key/" + k.Algorithm + "/" + k.KID }
 
-// open decrypts the private key.
-func (k Key) open(ctx context.Context, w Wrapper) (crypto.Signer, error) {
-	plain, err := w.Unwrap(ctx, k.Sealed, k.label())
-	if err != nil {
-		return nil, err
-	}
+// openPKCS8 reads what seal has encrypted.
+func openPKCS8(plain []byte) (crypto.Signer, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(plain)
 	if err != nil {
 		return nil, errors.New("not a PKCS #8 private key")

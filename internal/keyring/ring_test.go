@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/keyring/keyringtest"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 )
 
 // published returns the JWKS by kid.
 func published(t *testing.T, ring *keyring.Ring) map[string]map[string]any {
 	t.Helper()
-	body, _ := ring.JWKS()
 	var set struct{ Keys []map[string]any }
-	require.NoError(t, json.Unmarshal(body, &set))
+	require.NoError(t, json.Unmarshal(ring.JWKS().Body, &set))
 	byKID := map[string]map[string]any{}
 	for _, key := range set.Keys {
 		kid, _ := key["kid"].(string)
@@ -32,7 +32,7 @@ func published(t *testing.T, ring *keyring.Ring) map[string]map[string]any {
 }
 
 func TestJWKSHoldsPublicMembersOnly(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, all...)
 	keys := published(t, ring)
 	require.Len(t, keys, 3)
@@ -55,22 +55,18 @@ func TestJWKSHoldsPublicMembersOnly(t *testing.T) {
 }
 
 func TestETagFollowsTheKeys(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, keyring.ES256)
-	body, etag := ring.JWKS()
-	require.Regexp(t, `\A"[0-9a-f]{16}"\z`, etag)
+	before := ring.JWKS()
+	require.Regexp(t, `\A"[0-9a-f]{16}"\z`, before.ETag)
 	require.NoError(t, ring.Reload(t.Context()))
-	bodyAgain, again := ring.JWKS()
-	require.Equal(t, etag, again, "the same keys")
-	require.Equal(t, string(body), string(bodyAgain))
-	_, elsewhere := open(t, store, keyring.ES256).JWKS()
-	require.Equal(t, etag, elsewhere, "another replica")
-	_, more := open(t, store, keyring.ES256, keyring.EdDSA).JWKS()
-	require.NotEqual(t, etag, more, "one key more")
+	require.Equal(t, before, ring.JWKS(), "the same keys")
+	require.Equal(t, before.ETag, open(t, store, keyring.ES256).JWKS().ETag, "another replica")
+	require.NotEqual(t, before.ETag, open(t, store, keyring.ES256, keyring.EdDSA).JWKS().ETag, "one key more")
 }
 
 func TestOpenMakesOnlyWhatIsMissing(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	first := open(t, store, keyring.ES256)
 	kid := store.kidOf(t, keyring.ES256)
 	second := open(t, store, keyring.ES256, keyring.EdDSA)
@@ -81,36 +77,35 @@ func TestOpenMakesOnlyWhatIsMissing(t *testing.T) {
 	require.NoError(t, first.Reload(t.Context()))
 	_, err = first.Sign(t.Context(), keyring.EdDSA, "JWT", []byte("{}"))
 	require.NoError(t, err)
-	_, err = keyring.Open(t.Context(), store, wrapper(t, 1), []string{"HS256"}, time.Now())
+	_, err = keyring.Open(t.Context(), store.options(t, "HS256"))
 	require.ErrorContains(t, err, `no such algorithm: "HS256"`)
 }
 
 func TestRingsOpeningAtOnceAgree(t *testing.T) {
 	onSQLite := "sqlite:" + filepath.Join(t.TempDir(), "keys.db")
-	inMemory, another := &memory{}, &memory{}
+	inMemory, another := keyringtest.NewMemory(time.Now), keyringtest.NewMemory(time.Now)
 	for name, tc := range map[string]struct {
 		rings      int
 		algorithms []string
-		store      func() keyring.Store
+		store      func() keyring.Record
 	}{
-		"memory":         {2, all, func() keyring.Store { return inMemory }},
-		"several on one": {16, []string{keyring.ES256, keyring.EdDSA}, func() keyring.Store { return another }},
-		"sqlite":         {4, []string{keyring.ES256, keyring.EdDSA}, func() keyring.Store { return migrated(t, onSQLite) }},
+		"memory":         {2, all, func() keyring.Record { return inMemory }},
+		"several on one": {16, []string{keyring.ES256, keyring.EdDSA}, func() keyring.Record { return another }},
+		"sqlite":         {4, []string{keyring.ES256, keyring.EdDSA}, func() keyring.Record { return migrated(t, onSQLite) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rings := make([]*keyring.Ring, tc.rings)
 			errs := make([]error, tc.rings)
-			stores := make([]keyring.Store, tc.rings)
+			stores := make([]keyring.Record, tc.rings)
 			for i := range stores {
 				stores[i] = tc.store()
 			}
-			w := wrapper(t, 1)
 			gate := make(chan struct{})
 			var done sync.WaitGroup
 			for i := range rings {
 				done.Go(func() {
 					<-gate
-					rings[i], errs[i] = keyring.Open(t.Context(), stores[i], w, tc.algorithms, time.Now())
+					rings[i], errs[i] = keyring.Open(t.Context(), keyringtest.Options(t, stores[i], tc.algorithms...))
 				})
 			}
 			close(gate)
@@ -143,7 +138,7 @@ func TestStatesOfAKey(t *testing.T) {
 	raw, err := stdsql.Open("sqlite", file)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, raw.Close()) })
-	ring := open(t, store, keyring.ES256)
+	ring := openWith(t, keyringtest.Options(t, store, keyring.ES256))
 	token := sign(t, ring, keyring.ES256, "JWT", "{}")
 	for state, want := range map[keyring.State]struct{ published, signs bool }{
 		keyring.Next:     {published: true},
@@ -167,16 +162,13 @@ func TestStatesOfAKey(t *testing.T) {
 	require.Contains(t, jwks(ring), `"keys":[`, "a JWKS without keys is still one")
 }
 
-func jwks(ring *keyring.Ring) string {
-	body, _ := ring.JWKS()
-	return string(body)
-}
+func jwks(ring *keyring.Ring) string { return string(ring.JWKS().Body) }
 
 func TestAnotherSecretMakesNoKey(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	open(t, store, all...)
-	before := slices.Clone(store.keys)
-	_, err := keyring.Open(t.Context(), store, wrapper(t, 2), all, time.Now())
+	before := store.Keys()
+	_, err := openSealedBy(t, store, 2, all...)
 	var unreadable *keyring.UnreadableError
 	require.ErrorAs(t, err, &unreadable)
 	var kids []string
@@ -186,15 +178,15 @@ func TestAnotherSecretMakesNoKey(t *testing.T) {
 	}
 	require.ElementsMatch(t, kids, unreadable.KIDs)
 	require.ErrorContains(t, err, "secret_key", "what to do about it")
-	require.Equal(t, before, store.keys, "new keys would make every token out there invalid")
+	require.Equal(t, before, store.Keys(), "new keys would make every token out there invalid")
 
-	_, err = keyring.Open(t.Context(), store, wrapper(t, 2), append([]string{"PS256"}, all...), time.Now())
+	_, err = openSealedBy(t, store, 2, append([]string{"PS256"}, all...)...)
 	require.ErrorAs(t, err, &unreadable, "not even for an algorithm without a key")
-	require.Equal(t, before, store.keys)
+	require.Equal(t, before, store.Keys())
 }
 
 func TestOneUnreadableKeyIsNamedAlone(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	open(t, store, keyring.ES256, keyring.EdDSA)
 	broken := store.kidOf(t, keyring.EdDSA)
 	for name, sealed := range map[string]func(old []byte) []byte{
@@ -202,15 +194,17 @@ func TestOneUnreadableKeyIsNamedAlone(t *testing.T) {
 		"unknown version": func(old []byte) []byte { return append([]byte{2}, old[1:]...) },
 		"flipped bit":     func(old []byte) []byte { c := slices.Clone(old); c[len(c)-1] ^= 1; return c },
 		"cut short":       func(old []byte) []byte { return old[:5] },
-		"another's":       func([]byte) []byte { return store.current(t, keyring.ES256).Sealed },
+		"another's":       func([]byte) []byte { return store.find(t, keyring.ES256, keyring.Current).Sealed },
 	} {
 		t.Run(name, func(t *testing.T) {
-			copied := &memory{keys: slices.Clone(store.keys)}
-			copied.change(func(keys []keyring.Key) {
+			copied := newMemory()
+			copied.Edit(func([]keyring.Key) []keyring.Key {
+				keys := store.Keys()
 				at := slices.IndexFunc(keys, func(k keyring.Key) bool { return k.KID == broken })
 				keys[at].Sealed = sealed(keys[at].Sealed)
+				return keys
 			})
-			_, err := keyring.Open(t.Context(), copied, wrapper(t, 1), []string{keyring.ES256}, time.Now())
+			_, err := keyring.Open(t.Context(), copied.options(t, keyring.ES256))
 			var unreadable *keyring.UnreadableError
 			require.ErrorAs(t, err, &unreadable)
 			require.Equal(t, []string{broken}, unreadable.KIDs)
@@ -219,39 +213,30 @@ func TestOneUnreadableKeyIsNamedAlone(t *testing.T) {
 }
 
 func TestAFailedReloadKeepsTheKeys(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, keyring.ES256)
 	token := sign(t, ring, keyring.ES256, "JWT", "{}")
-	body, etag := ring.JWKS()
-	for name, breakIt := range map[string]func(){
-		"store down": func() { store.down = errDown },
-		"unreadable": func() {
-			store.down = nil
-			store.change(func(keys []keyring.Key) { keys[0].Sealed = nil })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			breakIt()
-			require.Error(t, ring.Reload(t.Context()))
-			_, err := ring.Verify(token, "JWT")
-			require.NoError(t, err)
-			sign(t, ring, keyring.ES256, "JWT", "{}")
-			bodyAfter, etagAfter := ring.JWKS()
-			require.Equal(t, string(body), string(bodyAfter))
-			require.Equal(t, etag, etagAfter)
-		})
-	}
+	before := ring.JWKS()
+	store.down = errDown
+	require.ErrorIs(t, ring.Reload(t.Context()), errDown)
+	require.ErrorIs(t, ring.Sync(t.Context()), errDown)
+	_, err := ring.Verify(token, "JWT")
+	require.NoError(t, err)
+	sign(t, ring, keyring.ES256, "JWT", "{}")
+	require.Equal(t, before, ring.JWKS())
 }
 
 func TestOpenNeedsTheStore(t *testing.T) {
-	_, err := keyring.Open(t.Context(), &memory{down: errDown}, wrapper(t, 1), []string{keyring.ES256}, time.Now())
+	store := newMemory()
+	store.down = errDown
+	_, err := keyring.Open(t.Context(), store.options(t, keyring.ES256))
 	require.ErrorIs(t, err, errDown)
 }
 
 func TestPrivateKeysRestEncrypted(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	open(t, store, all...)
-	for _, key := range store.keys {
+	for _, key := range store.Keys() {
 		private := store.private(t, key.Algorithm)
 		plain := pkcs8(t, private)
 		require.Greater(t, len(key.Sealed), len(plain))
@@ -261,7 +246,7 @@ func TestPrivateKeysRestEncrypted(t *testing.T) {
 	}
 	_, err := keyring.NewAESGCM(make([]byte, 31))
 	require.Error(t, err, "a short secret")
-	w := wrapper(t, 1)
+	w := keyringtest.Wrapper(t, 1)
 	one, err := w.Wrap(t.Context(), []byte("key"), "label")
 	require.NoError(t, err)
 	two, err := w.Wrap(t.Context(), []byte("key"), "label")

@@ -14,20 +14,26 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/latchkey-id/latchkey/internal/outage"
 )
 
 // ErrSignature means a token that none of our published keys signed as it stands.
 var ErrSignature = errors.New("keyring: not signed by us")
 
 // Sign returns payload as a JWS in compact serialization (RFC 7515 §7.1), with typ in its header,
-// by the current key for algorithm. It waits for a free core until ctx ends.
+// by the current key for algorithm. It waits for a free core until ctx ends. Without word from the
+// record for too long it is ErrBehind, as an outage.
 //
 // The few lines here stand for the JOSE library's signer, which costs as much again as an ES256
 // signature; that library checks what they make in the tests.
 func (r *Ring) Sign(ctx context.Context, algorithm, typ string, payload []byte) (string, error) {
 	key, ok := r.set.Load().signing[algorithm]
 	if !ok {
-		return "", fmt.Errorf("keyring: no current key for %s", algorithm)
+		return "", outage.Wrap("signing keys", fmt.Errorf("no current key for %s", algorithm))
+	}
+	if err := r.current(); err != nil {
+		return "", outage.Wrap("signing keys", err)
 	}
 	select {
 	case r.slots <- struct{}{}:

@@ -26,7 +26,7 @@ func pkcs8(t *testing.T, private crypto.Signer) []byte {
 
 // Our signer is our own; the library's verifier, with nothing but the JWKS, is the judge.
 func TestTheLibraryAcceptsWhatWeSign(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, all...)
 	set, err := jwk.Parse([]byte(jwks(ring)))
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestTheLibraryAcceptsWhatWeSign(t *testing.T) {
 
 // Wire contract 10: every JWT header carries alg, kid and typ; nothing else has a use for anybody.
 func TestHeader(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, all...)
 	for _, algorithm := range all {
 		message, err := jws.ParseString(sign(t, ring, algorithm, "at+jwt", `{"a":1}`))
@@ -72,7 +72,7 @@ func TestHeader(t *testing.T) {
 }
 
 func TestPayloadsOfAnySize(t *testing.T) {
-	ring := open(t, &memory{}, keyring.ES256)
+	ring := open(t, newMemory(), keyring.ES256)
 	for _, payload := range []string{"{}", `"` + string(make([]byte, 1<<20)) + `"`} {
 		got, err := ring.Verify(sign(t, ring, keyring.ES256, "JWT", payload), "JWT")
 		require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestPayloadsOfAnySize(t *testing.T) {
 }
 
 func TestSignNeedsACurrentKey(t *testing.T) {
-	ring := open(t, &memory{}, keyring.ES256)
+	ring := open(t, newMemory(), keyring.ES256)
 	for _, algorithm := range []string{keyring.RS256, "none", "", "HS256", "es256"} {
 		_, err := ring.Sign(t.Context(), algorithm, "JWT", []byte("{}"))
 		require.ErrorContains(t, err, "no current key", algorithm)

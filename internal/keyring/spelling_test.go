@@ -11,7 +11,7 @@ import (
 
 // RFC 7515 §2: base64url without padding, line breaks or other characters. One token is one text.
 func TestATokenHasOneSpelling(t *testing.T) {
-	ring := open(t, &memory{}, all...)
+	ring := open(t, newMemory(), all...)
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for _, algorithm := range all {
 		good := sign(t, ring, algorithm, typ, `{"sub":"alice","pad":"?>?>?>"}`)

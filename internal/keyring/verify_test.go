@@ -45,7 +45,7 @@ func bare(header, payload, signature string) string {
 }
 
 func TestVerifyRefusesWhatWeDidNotSign(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, all...)
 	kid := func(algorithm string) string { return store.kidOf(t, algorithm) }
 	rsaKey, ecKey, edKey := store.private(t, keyring.RS256), store.private(t, keyring.ES256), store.private(t, keyring.EdDSA)
@@ -183,7 +183,7 @@ func general(one, two string) string {
 
 // A header that we would not write, under a signature of ours: kid alone chose the key.
 func TestVerifyIgnoresKeysInTheHeader(t *testing.T) {
-	store := &memory{}
+	store := newMemory()
 	ring := open(t, store, keyring.ES256)
 	theirs, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -198,7 +198,9 @@ func TestVerifyIgnoresKeysInTheHeader(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	ring, err := keyring.Open(f.Context(), &memory{}, plain{}, []string{keyring.EdDSA}, zeroTime)
+	options := newMemory().options(f, keyring.EdDSA)
+	options.Wrappers.Primary = plain{}
+	ring, err := keyring.Open(f.Context(), options)
 	require.NoError(f, err)
 	good, err := ring.Sign(f.Context(), keyring.EdDSA, typ, []byte(`{"sub":"alice"}`))
 	require.NoError(f, err)

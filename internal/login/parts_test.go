@@ -20,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/keyring/keyringtest"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
@@ -93,10 +94,7 @@ func newParts(t *testing.T) *parts {
 	p.store = &faulty{Store: p.hr}
 
 	secret := bytes.Repeat([]byte{7}, 32)
-	wrapper, err := keyring.NewAESGCM(secret)
-	require.NoError(t, err)
-	ring, err := keyring.Open(t.Context(), p.hr, wrapper, []string{keyring.ES256}, p.clock.Now())
-	require.NoError(t, err)
+	ring := keyringtest.Open(t, keyring.ES256)
 	engine, stop := redis.InProcess()
 	t.Cleanup(stop)
 	codes, err := otp.NewService(redis.NewChallenges(engine, "t:", otptest.Limits).WithClock(p.clock.Now), secret)

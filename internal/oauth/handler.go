@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -29,10 +30,16 @@ type Login interface {
 
 // Keys are the public halves of the signing keys.
 type Keys interface {
-	// JWKS returns them as JSON, with an entity tag.
-	JWKS() (body []byte, etag string)
+	// JWKS returns what to publish.
+	JWKS() keyring.JWKS
 	// Algorithms are those that tokens are signed with.
 	Algorithms() []string
+}
+
+// Verifiers remembers who fetches the keys.
+type Verifiers interface {
+	// Seen notes a fetch of the JWKS of a revision. It must not wait.
+	Seen(userAgent, source string, revision int64)
 }
 
 // Handler serves the public endpoints.
@@ -42,6 +49,8 @@ type Handler struct {
 	Clients *client.Registry
 	Login   Login
 	Keys    Keys
+	// Verifiers may be nil.
+	Verifiers Verifiers
 
 	StatusLists StatusLists
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/otp"
@@ -163,8 +164,10 @@ type fakeKeys struct{}
 
 const jwksBody = `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"k1","n":"sXc","e":"AQAB"}]}`
 
-func (fakeKeys) JWKS() ([]byte, string) { return []byte(jwksBody), `"jwks-1"` }
-func (fakeKeys) Algorithms() []string   { return []string{"ES256", "RS256"} }
+func (fakeKeys) JWKS() keyring.JWKS {
+	return keyring.JWKS{Body: []byte(jwksBody), ETag: `"jwks-1"`, MaxAge: 5 * time.Minute, Revision: 7}
+}
+func (fakeKeys) Algorithms() []string { return []string{"ES256", "RS256"} }
 
 // fakeLists is a status list too short to be compressed, "known", one that is not, "large", and one
 // that could not be brought up to date, "stale".

@@ -6,16 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
 
-// Cache times of what verifiers fetch: JWKS small, so that a new key is known soon (J5).
-const (
-	jwksCache      = "public, max-age=300"
-	discoveryCache = "public, max-age=3600"
-)
+// discoveryCache is how long the document may be held: it changes only with the settings.
+const discoveryCache = "public, max-age=3600"
 
 // readable are the methods of what is only read.
 var readable = []string{http.MethodGet, http.MethodHead}
@@ -68,10 +67,15 @@ func (h *Handler) discovery() (echo.HandlerFunc, error) {
 	return func(c echo.Context) error { return cached(c, body, echo.MIMEApplicationJSON, etag, discoveryCache) }, nil
 }
 
-// jwks serves GET /.well-known/jwks.json (RFC 7517 §5) from memory.
+// jwks serves GET /.well-known/jwks.json (RFC 7517 §5) from memory. Who is told that nothing has
+// changed has the keys too; who asks for the head alone, or has anything at all, may not.
 func (h *Handler) jwks(c echo.Context) error {
-	body, etag := h.Keys.JWKS()
-	return cached(c, body, echo.MIMEApplicationJSON, etag, jwksCache)
+	keys := h.Keys.JWKS()
+	if h.Verifiers != nil && c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") != "*" {
+		h.Verifiers.Seen(c.Request().UserAgent(), string(source(c)), keys.Revision)
+	}
+	control := "public, max-age=" + strconv.Itoa(int(keys.MaxAge/time.Second))
+	return cached(c, keys.Body, echo.MIMEApplicationJSON, keys.ETag, control)
 }
 
 func cached(c echo.Context, body []byte, contentType, etag, control string) error {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/latchkey-id/latchkey/internal/keyring"
 )
 
 // Metrics are what the parts count. Labels are of few values: routes, statuses, classes of error.
@@ -15,9 +17,21 @@ type Metrics struct {
 	texts    *prometheus.CounterVec
 }
 
-// NewMetrics returns metrics in a registry of their own. queued is the length of the queue of texts,
-// listAge how long ago the status lists were last brought up to date.
-func NewMetrics(queued func() int, listAge func() time.Duration) *Metrics {
+// Watched are what metrics ask when they are read.
+type Watched struct {
+	// Queued is the length of the queue of texts, ListAge how long ago the status lists were last
+	// brought up to date.
+	Queued  func() int
+	ListAge func() time.Duration
+	// Keys are the signing keys by algorithm, KeyFailures how often a change of them was due and
+	// failed, VerifiersBehind how many verifiers lack the next key of an algorithm.
+	Keys            func() []keyring.Standing
+	KeyFailures     func() int64
+	VerifiersBehind func() map[string]int
+}
+
+// NewMetrics returns metrics in a registry of their own.
+func NewMetrics(watched Watched) *Metrics {
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -32,10 +46,11 @@ func NewMetrics(queued func() int, listAge func() time.Duration) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_sms_queue_length", Help: "Texts that wait to be handed to the provider.",
-		}, func() float64 { return float64(queued()) }),
+		}, func() float64 { return float64(watched.Queued()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_status_list_age_seconds", Help: "How long ago revocations were last read into the status lists.",
-		}, func() float64 { return listAge().Seconds() }))
+		}, func() float64 { return watched.ListAge().Seconds() }),
+		newKeyCollector(watched))
 	return m
 }
 

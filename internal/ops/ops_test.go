@@ -12,13 +12,14 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/ops"
 )
 
 func serve(t *testing.T, h *ops.Handler, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	if h.Registry == nil {
-		h.Registry = ops.NewMetrics(func() int { return 0 }, noAge).Registry
+		h.Registry = ops.NewMetrics(nothing()).Registry
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { ops.Fail(c, err) }
@@ -124,7 +125,17 @@ func TestWhatIsNotThere(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	waiting, age := 3, 1500*time.Millisecond
-	m := ops.NewMetrics(func() int { return waiting }, func() time.Duration { return age })
+	staged := keyring.Key{KID: "next"}
+	standings, failures, behind := []keyring.Standing{
+		{Algorithm: keyring.RS256, Age: 48 * time.Hour, Rotates: 28 * 24 * time.Hour, Staged: &staged},
+		{Algorithm: keyring.ES256, Age: time.Minute, Rotates: -90 * time.Second},
+		{Algorithm: keyring.EdDSA, Age: time.Hour, Rotates: -time.Hour, Never: true},
+	}, int64(5), map[string]int{keyring.RS256: 2, keyring.ES256: 0}
+	m := ops.NewMetrics(ops.Watched{
+		Queued: func() int { return waiting }, ListAge: func() time.Duration { return age },
+		Keys: func() []keyring.Standing { return standings }, KeyFailures: func() int64 { return failures },
+		VerifiersBehind: func() map[string]int { return behind },
+	})
 	observe := m.Observe("public")
 	observe("/oauth/token", "POST", 200, 3*time.Millisecond)
 	observe("/oauth/token", "POST", 200, 2*time.Second)
@@ -155,17 +166,34 @@ func TestMetrics(t *testing.T) {
 		`latchkey_sms_total{result="blocked"} 1`,
 		`latchkey_sms_queue_length 3`,
 		"# TYPE latchkey_status_list_age_seconds gauge\nlatchkey_status_list_age_seconds 1.5\n",
+		"# TYPE latchkey_signing_key_age_seconds gauge\n",
+		`latchkey_signing_key_age_seconds{algorithm="RS256"} 172800`,
+		`latchkey_signing_key_age_seconds{algorithm="EdDSA"} 3600`,
+		`latchkey_signing_key_rotation_seconds{algorithm="RS256"} 2.4192e+06`,
+		`latchkey_signing_key_rotation_seconds{algorithm="ES256"} -90`,
+		`latchkey_verifiers_behind{algorithm="RS256"} 2`,
+		`latchkey_verifiers_behind{algorithm="ES256"} 0`,
+		"# TYPE latchkey_key_rotation_failures_total counter\nlatchkey_key_rotation_failures_total 5\n",
 		"go_goroutines ",
 	} {
 		require.Contains(t, text, line)
 	}
 	require.NotContains(t, text, "BREW", "a caller makes no labels")
+	require.NotContains(t, text, `latchkey_signing_key_rotation_seconds{algorithm="EdDSA"}`, "it is done by hand")
 	waiting, age = 0, 2*time.Hour
+	standings, failures = standings[:1], 6
 	text = serve(t, h, http.MethodGet, "/metrics").Body.String()
 	require.Contains(t, text, "latchkey_sms_queue_length 0\n")
 	require.Contains(t, text, "latchkey_status_list_age_seconds 7200\n", "it is asked for anew each time")
 	require.NotContains(t, text, "latchkey_status_list_age_seconds{", "of all lists at once: no label by list")
-	ops.NewMetrics(func() int { return 0 }, noAge) // twice in one process, as tests and dev need
+	require.Contains(t, text, "latchkey_key_rotation_failures_total 6\n")
+	require.NotContains(t, text, `latchkey_signing_key_age_seconds{algorithm="ES256"}`, "an algorithm that is gone")
+	ops.NewMetrics(nothing()) // twice in one process, as tests and dev need
 }
 
-func noAge() time.Duration { return 0 }
+func nothing() ops.Watched {
+	return ops.Watched{
+		Queued: func() int { return 0 }, ListAge: func() time.Duration { return 0 },
+		Keys: func() []keyring.Standing { return nil }, KeyFailures: func() int64 { return 0 }, VerifiersBehind: func() map[string]int { return nil },
+	}
+}

@@ -208,14 +208,16 @@ func (b *Board) follow(ctx context.Context, next *known) error {
 	return nil
 }
 
-// sign returns the tokens of lists, making those that have changed or were issued in another window.
+// sign returns the tokens of lists, making those that have changed, were issued in another window, or
+// signed by another key: that may be revoked.
 func (b *Board) sign(ctx context.Context, lists map[string]*list, issued time.Time) (map[string]*token, error) {
 	tokens := make(map[string]*token, len(lists))
+	kid := b.options.Keys.Signer(b.options.Algorithm) // before we sign: should it change now, the next poll signs again
 	for id, l := range lists {
 		if l.lst == "" {
 			l.lst = b.encoder.encode(l.bits)
 		}
-		if l.token == nil || !l.token.issued.Equal(issued) {
+		if l.token == nil || !l.token.issued.Equal(issued) || l.token.kid != kid {
 			body, err := payload(b.URI(id), l.lst, issued, b.options.TTL)
 			if err != nil {
 				return nil, fmt.Errorf("encode status list %s: %w", id, err)
@@ -224,7 +226,7 @@ func (b *Board) sign(ctx context.Context, lists map[string]*list, issued time.Ti
 			if err != nil {
 				return nil, fmt.Errorf("sign status list %s: %w", id, err)
 			}
-			l.token = newToken(jws, issued)
+			l.token = newToken(jws, kid, issued)
 		}
 		tokens[id] = l.token
 	}

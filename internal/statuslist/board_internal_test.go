@@ -29,6 +29,8 @@ func (s *still) Sign(_ context.Context, _, _ string, payload []byte) (string, er
 	return string(payload), nil
 }
 
+func (s *still) Signer(string) string { return "key" }
+
 // Compression is what costs: a poll without news does none, nor do a new window and a look from the start.
 func TestNothingIsCompressedWithoutAChange(t *testing.T) {
 	s := &still{now: time.Unix(1_800_000_000, 0)}

@@ -84,6 +84,46 @@ func TestTheWindowMovesOn(t *testing.T) {
 	}
 }
 
+// The key that signed a list may be revoked: nobody is left with it.
+func TestAnotherKeySignsEverythingAnew(t *testing.T) {
+	f := newFixture("one", "two")
+	f.keys.rotate("first")
+	f.poll(t)
+	f.store.revoke("two", 7)
+	f.poll(t)
+	before := map[string]decoded{"one": f.list(t, "one"), "two": f.list(t, "two")}
+	signed := f.keys.count()
+	f.keys.rotate("second")
+	f.poll(t)
+	require.Equal(t, signed+2, f.keys.count())
+	for id, was := range before {
+		is := f.list(t, id)
+		require.Contains(t, string(was.header), `"kid":"first"`)
+		require.Contains(t, string(is.header), `"kid":"second"`)
+		require.Equal(t, string(was.payload), string(is.payload), "and says the same")
+	}
+	f.poll(t)
+	require.Equal(t, signed+2, f.keys.count(), "once")
+
+	f.keys.rotate("third")
+	f.keys.failAt = signed + 3
+	require.ErrorIs(t, f.Poll(t.Context()), errDown)
+	f.poll(t)
+	require.Equal(t, signed+5, f.keys.count(), "what failed is made good for")
+}
+
+// A key that changes between the question which one signs and the signature.
+func TestAKeyThatChangesWhileAListIsSigned(t *testing.T) {
+	f := newFixture("one")
+	f.keys.rotate("first")
+	f.keys.during = func() { f.keys.kid = "second" }
+	f.poll(t)
+	f.poll(t)
+	require.Equal(t, 2, f.keys.count(), "once more than needed, and never once too few")
+	f.poll(t)
+	require.Equal(t, 2, f.keys.count())
+}
+
 // A failover may bring a record whose clock is behind: iat follows it, rather than be in its future.
 func TestTheRecordsClockGoesBack(t *testing.T) {
 	f := newFixture("one")

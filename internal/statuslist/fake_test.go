@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/keyring/keyringtest"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
 )
 
@@ -151,6 +152,14 @@ type keys struct {
 	mu     sync.Mutex
 	signed int
 	failAt int // the number of a signature that fails, once
+	kid    string
+	during func() // is called in the middle of a signature; may be nil
+}
+
+func (k *keys) Signer(string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kid
 }
 
 func (k *keys) Sign(_ context.Context, algorithm, typ string, payload []byte) (string, error) {
@@ -160,9 +169,19 @@ func (k *keys) Sign(_ context.Context, algorithm, typ string, payload []byte) (s
 	if k.signed == k.failAt {
 		return "", errDown
 	}
+	if k.during != nil {
+		k.during()
+	}
 	b64 := base64.RawURLEncoding.EncodeToString
 	digest := sha256.Sum256(payload)
-	return b64([]byte(`{"alg":"`+algorithm+`","typ":"`+typ+`"}`)) + "." + b64(payload) + "." + b64(digest[:]), nil
+	return b64([]byte(`{"alg":"`+algorithm+`","kid":"`+k.kid+`","typ":"`+typ+`"}`)) + "." + b64(payload) + "." + b64(digest[:]), nil
+}
+
+// rotate makes another key the one that signs.
+func (k *keys) rotate(kid string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kid = kid
 }
 
 func (k *keys) count() int {
@@ -225,28 +244,14 @@ func (f *fixture) list(t testing.TB, id string) decoded {
 	return decode(t, served.Body)
 }
 
-// ring is a real keyring, made once.
-var ring = sync.OnceValues(func() (*keyring.Ring, error) {
-	wrapper, err := keyring.NewAESGCM(bytes.Repeat([]byte{1}, 32))
-	if err != nil {
-		return nil, err
-	}
-	return keyring.Open(context.Background(), &keyStore{}, wrapper, []string{keyring.RS256}, time.Now())
-})
+var (
+	once sync.Once
+	ring *keyring.Ring
+)
 
+// realRing is a real keyring, made once.
 func realRing(t testing.TB) *keyring.Ring {
 	t.Helper()
-	r, err := ring()
-	require.NoError(t, err)
-	return r
-}
-
-// keyStore is a keyring.Store.
-type keyStore struct{ keys []keyring.Key }
-
-func (s *keyStore) Keys(context.Context) ([]keyring.Key, error) { return s.keys, nil }
-
-func (s *keyStore) AddCurrent(_ context.Context, key keyring.Key) error {
-	s.keys = append(s.keys, key)
-	return nil
+	once.Do(func() { ring = keyringtest.Open(t, keyring.RS256) })
+	return ring
 }

@@ -69,6 +69,8 @@ type Store interface {
 type Keys interface {
 	// Sign returns payload as a JWS in compact serialization, with typ in its header.
 	Sign(ctx context.Context, algorithm, typ string, payload []byte) (string, error)
+	// Signer is the kid of the key that it would sign with; "" if there is none.
+	Signer(algorithm string) string
 }
 
 // newID names a list. Ten of its characters are 50 random bits: enough, as there is one list for

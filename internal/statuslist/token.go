@@ -48,6 +48,7 @@ func payload(uri, lst string, issued time.Time, ttl time.Duration) ([]byte, erro
 // token is a Status List Token as it is served. It is replaced, never changed.
 type token struct {
 	issued time.Time
+	kid    string // of the key that signed it, as far as is known
 	body   []byte
 	gzip   []byte // nil where it would not be worth it
 	etag   string
@@ -56,8 +57,8 @@ type token struct {
 // onePacket is a size below which nobody gains by compressing.
 const onePacket = 1400
 
-func newToken(jws string, issued time.Time) *token {
-	t := &token{issued: issued, body: []byte(jws)}
+func newToken(jws, kid string, issued time.Time) *token {
+	t := &token{issued: issued, kid: kid, body: []byte(jws)}
 	digest := sha256.Sum256(t.body)
 	t.etag = `"` + hex.EncodeToString(digest[:8]) + `"`
 	if len(t.body) > onePacket {

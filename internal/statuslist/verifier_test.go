@@ -159,7 +159,7 @@ func TestTokenMemberByMember(t *testing.T) {
 	f.store.revoke("k3jq7mzw2a", 3)
 	f.poll(t)
 	d := f.list(t, "k3jq7mzw2a")
-	require.JSONEq(t, `{"alg":"RS256","typ":"statuslist+jwt"}`, string(d.header))
+	require.JSONEq(t, `{"alg":"RS256","kid":"","typ":"statuslist+jwt"}`, string(d.header))
 
 	var claims map[string]any
 	require.NoError(t, json.Unmarshal(d.payload, &claims))

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/keyring/keyringtest"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
-	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
@@ -27,20 +27,9 @@ func (c *clock) now() time.Time      { return time.Unix(0, c.at.Load()).UTC() }
 func (c *clock) set(at time.Time)    { c.at.Store(at.UnixNano()) }
 func (c *clock) add(d time.Duration) { c.at.Add(int64(d)) }
 
-// keys are a real ring over the embedded store.
 func keys(t *testing.T) *keyring.Ring {
 	t.Helper()
-	store, err := sql.Open(sql.Temporary, sql.Options{Now: time.Now})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	_, err = store.Migrate(t.Context())
-	require.NoError(t, err)
-	wrapper, err := keyring.NewAESGCM(bytes.Repeat([]byte{1}, 32))
-	require.NoError(t, err)
-	ring, err := keyring.Open(t.Context(), store, wrapper,
-		[]string{keyring.RS256, keyring.ES256, keyring.EdDSA}, time.Now())
-	require.NoError(t, err)
-	return ring
+	return keyringtest.Open(t, keyring.RS256, keyring.ES256, keyring.EdDSA)
 }
 
 func newMinter(t *testing.T) (*token.Minter, *keyring.Ring, *clock) {

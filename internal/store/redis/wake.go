@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Wakes tell replicas that the record has news for them: sessions were revoked. A wake says nothing
-// else and may be lost; who hears none looks by itself a little later.
+// Wakes tell replicas that the record has news for them: sessions were revoked, or signing keys
+// have changed. A wake says nothing else and may be lost; who hears none looks by itself a little later.
 type Wakes struct {
 	client  redis.UniversalClient
 	channel string

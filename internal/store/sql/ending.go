@@ -60,8 +60,8 @@ func (s *Store) wouldEnd(tx *work, _ session.Ending, where string, args ...any) 
 	return n, err
 }
 
-// impatient sees that nobody waits for the clock's row for ever, nor keeps it: a holder who has stopped
-// in the middle, as a suspended machine does, is thrown out by the server.
+// impatient sees that nobody waits for ever for what all have to take, such as the clock's row, nor keeps
+// it: a holder who has stopped in the middle, as a suspended machine does, is thrown out by the server.
 func (s *Store) impatient(tx *work) error {
 	if s.dialect == onSQLite {
 		return nil
@@ -72,7 +72,7 @@ func (s *Store) impatient(tx *work) error {
 	}
 	err := tx.Exec("SELECT set_config('lock_timeout', ?, TRUE), set_config('idle_in_transaction_session_timeout', '30s', TRUE)", wait).Error
 	if err != nil {
-		return fmt.Errorf("limit the wait for the clock: %w", err)
+		return fmt.Errorf("limit the wait for a lock: %w", err)
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func TestRevokedIsCalledAfterTheCommit(t *testing.T) {
 			calls, seen := 0, -1
 			onEachEngineWith(t, func() sql.Options {
 				calls, seen = 0, -1
-				return sql.Options{MaxOpenConns: 10, Now: time.Now, Revoked: func() {
+				return sql.Options{MaxOpenConns: 10, Now: time.Now, Changed: func() {
 					calls++
 					_, total, err := store.Sessions(t.Context(), session.Filter{}, 10)
 					require.NoError(t, err)

@@ -48,9 +48,9 @@ type Options struct {
 	// Now stands for every clock, the database's too, in tests. Without it, what replicas have to
 	// agree on is told by PostgreSQL's clock.
 	Now func() time.Time
-	// Revoked is called after sessions were revoked for good, however that came about. It must
-	// not wait.
-	Revoked func()
+	// Changed is called after something was changed that other replicas have to notice soon: sessions
+	// were revoked, however that came about, or signing keys moved. It must not wait.
+	Changed func()
 }
 
 // Store is the record. It is safe for concurrent use.
@@ -60,7 +60,7 @@ type Store struct {
 	now     func() time.Time
 	// clock is an SQL expression for now, in microseconds: one value in all of a statement.
 	clock   func() string
-	revoked func()
+	changed func()
 	// folder is removed at the end; empty for a database that stays.
 	folder string
 }
@@ -113,7 +113,7 @@ func Open(address string, opts Options) (*Store, error) {
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	s := &Store{db: db, dialect: on, now: opts.Now, revoked: opts.Revoked, folder: folder}
+	s := &Store{db: db, dialect: on, now: opts.Now, changed: opts.Changed, folder: folder}
 	s.setClock()
 	return s, nil
 }
@@ -129,8 +129,8 @@ func (s *Store) setClock() {
 	if ours {
 		s.clock = func() string { return strconv.FormatInt(s.now().UnixMicro(), 10) }
 	}
-	if s.revoked == nil {
-		s.revoked = func() {}
+	if s.changed == nil {
+		s.changed = func() {}
 	}
 }
 
@@ -228,7 +228,7 @@ func (s *Store) transaction(ctx context.Context, f func(tx *work) error) error {
 			return f(&tx)
 		}, &sql.TxOptions{})
 		if err == nil && tx.ended > 0 {
-			s.revoked()
+			s.changed()
 		}
 		if !raced(err) {
 			break

@@ -21,6 +21,21 @@ func toMicros(t time.Time) micros { return micros(t.UnixMicro()) }
 
 func (m micros) time() time.Time { return time.UnixMicro(int64(m)).UTC() }
 
+// orZero and orNever are for times that may not have come: 0 in the database.
+func orZero(t time.Time) micros {
+	if t.IsZero() {
+		return 0
+	}
+	return toMicros(t)
+}
+
+func (m micros) orNever() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return m.time()
+}
+
 // Value implements driver.Valuer.
 func (m micros) Value() (driver.Value, error) { return int64(m), nil }
 
@@ -201,12 +216,47 @@ type keyRow struct {
 	Algorithm   string
 	State       keyring.State
 	Sealed      []byte
+	WrappedBy   string
+	Origin      keyring.Origin
+	Longest     int64
+	Revision    int64
+	Reason      string
 	CreatedAt   micros `gorm:"autoCreateTime:false"`
 	PublishedAt micros
 	ActivatedAt micros
+	StoppedAt   micros
+	EndedAt     micros
 }
 
 func (keyRow) TableName() string { return "signing_keys" }
+
+func newKeyRow(k keyring.Key) keyRow {
+	return keyRow{
+		KID: k.KID, Algorithm: k.Algorithm, State: k.State, Sealed: append([]byte{}, k.Sealed...), WrappedBy: k.WrappedBy, Origin: k.Origin,
+		Longest: k.Longest.Microseconds(), Revision: k.Revision, Reason: k.Reason,
+		CreatedAt: orZero(k.CreatedAt), PublishedAt: orZero(k.PublishedAt), ActivatedAt: orZero(k.ActivatedAt),
+		StoppedAt: orZero(k.StoppedAt), EndedAt: orZero(k.EndedAt),
+	}
+}
+
+func (r keyRow) key() keyring.Key {
+	return keyring.Key{
+		KID: r.KID, Algorithm: r.Algorithm, State: r.State, Sealed: r.Sealed, WrappedBy: r.WrappedBy, Origin: r.Origin,
+		Longest: time.Duration(r.Longest) * time.Microsecond, Revision: r.Revision, Reason: r.Reason,
+		CreatedAt: r.CreatedAt.orNever(), PublishedAt: r.PublishedAt.orNever(), ActivatedAt: r.ActivatedAt.orNever(),
+		StoppedAt: r.StoppedAt.orNever(), EndedAt: r.EndedAt.orNever(),
+	}
+}
+
+type replicaRow struct {
+	ID        string
+	Version   string
+	StartedAt micros
+	SeenAt    micros
+	Revision  int64
+}
+
+func (replicaRow) TableName() string { return "replicas" }
 
 func nullable(s string) *string {
 	if s == "" {
