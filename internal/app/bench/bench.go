@@ -14,6 +14,14 @@ const settle = 2 * time.Second
 // bench starts everything, measures and takes everything down again.
 func bench(ctx context.Context, opts options) (_ report, err error) {
 	r := newReport(opts)
+	if opts.measures(signaturesPart) {
+		if r.Signatures, err = measureSignatures(ctx, opts); err != nil {
+			return r, fmt.Errorf("signatures: %w", err)
+		}
+	}
+	if !opts.measures(signInPart, refreshPart, introspectPart, listsPart) {
+		return r, nil // the rest is about servers
+	}
 	folder, err := os.MkdirTemp("", "latchkey-bench-")
 	if err != nil {
 		return r, err
@@ -92,7 +100,7 @@ func (r *report) measureSignIns(ctx context.Context, c crowd, subjects []*subjec
 		return err
 	}
 	progress("fetching the JWKS")
-	r.JWKSPerSecond, err = fetchJWKS(ctx, ours, opts)
+	r.JWKS, err = fetchJWKS(ctx, ours, opts)
 	return err
 }
 

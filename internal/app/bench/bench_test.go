@@ -59,7 +59,7 @@ func TestParse(t *testing.T) {
 		only string
 		want string // in the error; empty for none
 	}{
-		{nil, "signin,refresh,introspect,lists", ""},
+		{nil, "signin,refresh,introspect,lists,signatures", ""},
 		{[]string{"-only", "lists,signin"}, "lists,signin", ""},
 		{[]string{"-only", "refreshes"}, "", `no part "refreshes"`},
 		{[]string{"-only", ""}, "", `no part ""`},
@@ -83,8 +83,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// token is a list as a Status List Token, in the way of the draft's §4.2 and §5.1.
-func token(t *testing.T, bits int, list []byte) []byte {
+// listToken is a list as a Status List Token, in the way of the draft's §4.2 and §5.1.
+func listToken(t *testing.T, bits int, list []byte) []byte {
 	t.Helper()
 	var compressed bytes.Buffer
 	z := zlib.NewWriter(&compressed)
@@ -104,7 +104,7 @@ func token(t *testing.T, bits int, list []byte) []byte {
 
 // The draft's own example of one bit (§4.1): b9 a3, the lowest bit first.
 func TestDecodeList(t *testing.T) {
-	list, err := decodeList(token(t, 1, []byte{0xb9, 0xa3}))
+	list, err := decodeList(listToken(t, 1, []byte{0xb9, 0xa3}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestDecodeList(t *testing.T) {
 		t.Error("a place outside the list is revoked")
 	}
 	for name, wrong := range map[string][]byte{
-		"two bits": token(t, 2, []byte{1}), "no JWT": []byte("e30.e30"), "no JSON": []byte("e30.AAAA.AAAA"), "no list": []byte("e30.e30.AAAA"),
+		"two bits": listToken(t, 2, []byte{1}), "no JWT": []byte("e30.e30"), "no JSON": []byte("e30.AAAA.AAAA"), "no list": []byte("e30.e30.AAAA"),
 	} {
 		if _, err := decodeList(wrong); err == nil {
 			t.Errorf("%s was taken for a list", name)
@@ -176,9 +176,10 @@ func TestReportOfParts(t *testing.T) {
 		report report
 		want   []string
 	}{
-		"sign-ins":       {report{SignIns: compared, Starts: &startTimes{}}, []string{"SIGN-INS/S", "JWKS", "start of dev"}},
+		"sign-ins":       {report{SignIns: compared, Starts: &startTimes{}, JWKS: &jwksFigures{19_000, 462}}, []string{"SIGN-INS/S", "JWKS", "462 bytes", "start of dev"}},
 		"refreshes":      {report{Refreshes: compared}, []string{"REFRESHES/S", "CPU of a refresh, RS256", "missed"}},
 		"introspections": {report{Introspections: &one}, []string{"INTROSPECTIONS/S"}},
+		"signatures":     {report{Signatures: []signatureComparison{{Algorithm: "ES256", Ratio: spread{1.6, 1.6, 1.6}}}}, []string{"SIGNATURES/S", "an access token, ES256", "missed"}},
 		"lists":          {report{Lists: lists}, []string{"1,000,000 sessions, 0.1 % revoked", "1.90 s", "met"}},
 	} {
 		var table, encoded strings.Builder

@@ -8,7 +8,7 @@
 //	  ▲                  bare handler   ──► Redis, a key prefix each
 //	  └─ Twilio stand-in ◄──┘
 //
-// There are four parts; -only=signin,refresh takes some of them:
+// There are five parts; -only=signin,refresh takes some of them:
 //
 //	signin      whole sign-ins: POST /passwordless/start, the code out of the text, POST /oauth/token,
 //	            by one of 2,000 people who have all signed in before; memory, JWKS and starts as well
@@ -18,6 +18,8 @@
 //
 //	            POST /oauth/revoke ──► replica A ──► PostgreSQL ◄── latchkey sessions revoke
 //	            GET /status-lists/… ─► replica A, replica B ──┘  (until the bit is set on both)
+//	signatures  access tokens, from the claims to the compact JWS, and by turns the standard library's
+//	            signature alone; on one core of this process, without servers
 //
 // What comes out is a table with the aim beside each figure. A missed aim is a figure like any other:
 // only an answer that is wrong, or none, makes bench fail.

@@ -87,14 +87,23 @@ func (s *subject) measure(ctx context.Context, workers int, duration time.Durati
 // newHTTP returns a client with connections of its own, as a phone has. CloseIdleConnections ends them.
 func newHTTP() *http.Client { return &http.Client{Transport: &http.Transport{}, Timeout: textTimeout} }
 
-// fetchJWKS returns how many times a second the published keys are answered.
-func fetchJWKS(ctx context.Context, s *subject, opts options) (float64, error) {
+// jwksFigures are those of the published keys.
+type jwksFigures struct {
+	PerSecond float64 `json:"per_second"`
+	Bytes     int64   `json:"bytes"`
+}
+
+// fetchJWKS measures how many times a second the published keys are answered.
+func fetchJWKS(ctx context.Context, s *subject, opts options) (*jwksFigures, error) {
+	var size atomic.Int64
 	begun := time.Now()
 	answered, err := load(ctx, opts.workers, until(opts.duration/2), func(ctx context.Context, _ int) (timing, error) {
-		return timing{}, ask(ctx, s.baseURL+"/.well-known/jwks.json")
+		n, err := ask(ctx, s.baseURL+"/.well-known/jwks.json")
+		size.Store(n)
+		return timing{}, err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("fetch the JWKS: %w", err)
+		return nil, fmt.Errorf("fetch the JWKS: %w", err)
 	}
-	return float64(len(answered)) / time.Since(begun).Seconds(), nil
+	return &jwksFigures{PerSecond: float64(len(answered)) / time.Since(begun).Seconds(), Bytes: size.Load()}, nil
 }

@@ -37,9 +37,10 @@ const (
 	refreshPart    = "refresh"
 	introspectPart = "introspect"
 	listsPart      = "lists"
+	signaturesPart = "signatures"
 )
 
-var parts = []string{signInPart, refreshPart, introspectPart, listsPart}
+var parts = []string{signInPart, refreshPart, introspectPart, listsPart, signaturesPart}
 
 // measures reports whether one of these is to be measured.
 func (o options) measures(these ...string) bool {
@@ -89,7 +90,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.workers, "workers", 4, "how many people sign in, refresh or are asked after at once")
 	flags.IntVar(&o.sessions, "sessions", 1_000_000, fmt.Sprintf("how many live sessions the status list is measured with, %d to %d", minSessions, statuslist.Size))
 	only := flags.String("only", strings.Join(parts, ","),
-		"what to measure, with commas between: signin (with memory, JWKS and starts), refresh, introspect, lists")
+		"what to measure, with commas between: signin (with memory, JWKS and starts), refresh, introspect, lists, signatures")
 	flags.StringVar(&o.output, "output", "table", "table or json")
 	if err := flags.Parse(args); err != nil {
 		return o, err

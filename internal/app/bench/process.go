@@ -74,7 +74,7 @@ func awaitAnswer(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for {
-		err := ask(ctx, url)
+		_, err := ask(ctx, url)
 		if err == nil {
 			return nil
 		}
@@ -89,20 +89,21 @@ func awaitAnswer(ctx context.Context, url string) error {
 // prober keeps a connection for each of many who ask at once.
 var prober = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
-func ask(ctx context.Context, url string) error {
+// ask fetches url, and returns how much came.
+func ask(ctx context.Context, url string) (size int64, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	answer, err := prober.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	size, err = io.Copy(io.Discard, answer.Body)
 	if answer.StatusCode != http.StatusOK {
 		err = errors.Join(err, errors.New(answer.Status))
 	}
-	return errors.Join(err, answer.Body.Close())
+	return size, errors.Join(err, answer.Body.Close())
 }
 
 // tick is the unit of CPU times in /proc. Linux has it at 100 Hz for programs whatever the kernel's own

@@ -16,16 +16,17 @@ const (
 
 // report is everything measured in one run; what was not is left out.
 type report struct {
-	Machine        machine      `json:"machine"`
-	SignIns        []comparison `json:"sign_ins,omitempty"`
-	JWKSPerSecond  float64      `json:"jwks_per_second,omitempty"`
-	RestAfterStart int64        `json:"resident_bytes_after_start,omitempty"`
-	RestAfterLoad  int64        `json:"resident_bytes_after_load,omitempty"`
-	Starts         *startTimes  `json:"start_seconds,omitempty"`
-	Refreshes      []comparison `json:"refreshes,omitempty"`
-	Introspections *figures     `json:"introspections,omitempty"`
-	Lists          *listFigures `json:"status_lists,omitempty"`
-	Aims           []aim        `json:"aims"`
+	Machine        machine               `json:"machine"`
+	SignIns        []comparison          `json:"sign_ins,omitempty"`
+	JWKS           *jwksFigures          `json:"jwks,omitempty"`
+	RestAfterStart int64                 `json:"resident_bytes_after_start,omitempty"`
+	RestAfterLoad  int64                 `json:"resident_bytes_after_load,omitempty"`
+	Starts         *startTimes           `json:"start_seconds,omitempty"`
+	Refreshes      []comparison          `json:"refreshes,omitempty"`
+	Introspections *figures              `json:"introspections,omitempty"`
+	Lists          *listFigures          `json:"status_lists,omitempty"`
+	Signatures     []signatureComparison `json:"signatures,omitempty"`
+	Aims           []aim                 `json:"aims"`
 }
 
 // machine is what figures of two runs must share to be compared.
@@ -77,6 +78,11 @@ func (r report) aims() []aim {
 	if r.Lists != nil {
 		one := r.Lists.Single
 		add("from a revocation to the list, on every replica, the worst", max(one.Told.Max, one.Other.Max)/1000, maxRevokeSecond, "s")
+	}
+	for _, c := range r.Signatures {
+		if most, ok := maxSignatureRatio[c.Algorithm]; ok {
+			add("an access token, "+c.Algorithm+", against its signature alone", c.Ratio.Median, most, "times")
+		}
 	}
 	return all
 }

@@ -24,6 +24,7 @@ func (r report) table(w io.Writer) error {
 		{r.Introspections != nil, r.introspections},
 		{r.Lists != nil, func(w io.Writer) { r.Lists.states(w) }},
 		{r.Lists != nil, func(w io.Writer) { r.Lists.revocations(w) }},
+		{len(r.Signatures) > 0, r.signatures},
 		{len(r.Aims) > 0, r.verdicts},
 	} {
 		if !section.there {
@@ -47,7 +48,9 @@ func (r report) signIns(w io.Writer) {
 		}
 		c.ratio(w)
 	}
-	fmt.Fprintf(w, "JWKS\t%.0f answers/s\t\t\t\n", r.JWKSPerSecond)
+	if r.JWKS != nil {
+		fmt.Fprintf(w, "JWKS\t%.0f answers/s\t%d bytes\t\t\n", r.JWKS.PerSecond, r.JWKS.Bytes)
+	}
 }
 
 func (r report) refreshes(w io.Writer) {
@@ -64,6 +67,19 @@ func (r report) introspections(w io.Writer) {
 	f := r.Introspections
 	fmt.Fprintln(w, "\tINTROSPECTIONS/S\tCPU MS EACH\tP50/P99 MS")
 	fmt.Fprintf(w, "RS256 latchkey\t%s\t%s\t%s\n", f.PerSecond.text(0), f.CPU.text(2), f.Token.text())
+}
+
+func (r report) signatures(w io.Writer) {
+	fmt.Fprintln(w, "ONE CORE\tSIGNATURES/S\tµS EACH\tALLOCATIONS\tBYTES")
+	for _, c := range r.Signatures {
+		for _, of := range []struct {
+			name string
+			signatureFigures
+		}{{"latchkey, an access token", c.Latchkey}, {"bare, the signature alone", c.Bare}} {
+			fmt.Fprintf(w, "%s %s\t%s\t%s\t%.0f\t%.0f\n", c.Algorithm, of.name, of.PerSecond.text(0), of.Microseconds.text(1), of.Allocations, of.Bytes)
+		}
+		fmt.Fprintf(w, "%s ratio\t\t%s\t\t\n", c.Algorithm, c.Ratio.text(2))
+	}
 }
 
 // named are the figures of a row.
