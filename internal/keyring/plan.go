@@ -1,9 +1,11 @@
 package keyring
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -271,7 +273,11 @@ func (o *Office) Rewrap(ctx context.Context, s Snapshot, who Who) ([]Key, error)
 		if k.Sealed, err = primary.Wrap(ctx, plain, k.label()); err != nil {
 			return nil, fmt.Errorf("encrypt %s: %w", k.KID, err)
 		}
-		if _, err = o.Wrappers.open(ctx, k); err != nil { // before the only readable copy is gone
+		again, err := o.Wrappers.unwrap(ctx, k) // before the only readable copy is gone
+		if err == nil && !bytes.Equal(again, plain) {
+			err = errors.New("it is not what was encrypted")
+		}
+		if err != nil {
 			return nil, fmt.Errorf("read %s back from %s: %w", k.KID, primary.Name(), err)
 		}
 		e := event(audit.KeyRewrapped, k, who, s.Now)
