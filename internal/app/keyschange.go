@@ -203,6 +203,8 @@ func (f deciding) leaveIt(env Env, said changeJSON) error {
 		return errors.Join(writeJSON(env.Stdout, said), err)
 	case !f.DryRun:
 		fmt.Fprintln(env.Stderr, "Nothing was changed. Wait until the reasons are gone, or add --force.")
+	case len(said.Objections) > 0 && f.Force:
+		fmt.Fprintln(env.Stdout, "Dry run: nothing was changed. With --force it would go ahead in spite of these reasons.")
 	case len(said.Objections) > 0:
 		fmt.Fprintln(env.Stdout, "Dry run: nothing was changed. With these reasons to wait it needs --force.")
 	default:

@@ -154,7 +154,7 @@ func TestKeysCommands(t *testing.T) {
 			{"revoke an unknown kid", "", []string{"revoke", "nosuchkey", "--yes", "--reason", "x"}, 1, "no key begins with"},
 			{"revoke one that is not there beside one that is", "", []string{"revoke", current, "nosuchkey", "--yes", "--reason", "x"}, 1, "no key begins with"},
 			{"revoke an ambiguous kid", "", []string{"revoke", "likeness", "--yes", "--reason", "x"}, 1, "2 keys begin with"},
-			{"revoke one that is retired", "", []string{"revoke", "likeness-one", "--yes", "--reason", "x"}, 0, "refused everywhere already"},
+			{"revoke one that is retired", "", []string{"revoke", "likeness-one", "--yes", "--reason", "x"}, 0, "refused here already"},
 			{"revoke: no", "n\n", []string{"revoke", current, "--reason", "x"}, 1, "nothing was changed"},
 			{"revoke: nobody there", "", []string{"revoke", current, "--reason", "x"}, 1, "--yes"},
 			{"revoke: something else", "revoke\n", []string{"revoke", current, "--reason", "x"}, 1, "nothing was changed"},

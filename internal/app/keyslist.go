@@ -106,6 +106,7 @@ func (d *keyDesk) life(k keyring.Key) life {
 	}
 	l := life{since: k.EndedAt, signsUntil: k.StoppedAt, publishedUntil: k.EndedAt, tokensUntil: k.TokensUntil(now), next: "gone"}
 	if k.State == keyring.Revoked {
+		l.tokensUntil = time.Time{} // they are dead
 		l.next = "revoked: " + k.Reason
 	}
 	return l
@@ -242,7 +243,7 @@ const shownVerifiers = 40
 func (d *keyDesk) writeVerifiers(w io.Writer, next []keyring.Key) error {
 	groups := d.grouped(next)
 	if len(groups) == 0 {
-		fmt.Fprintln(w, "No verifier has fetched the keys yet, or a cache in front of Latchkey does so for them.")
+		fmt.Fprintln(w, "No fetch of the keys is recorded. They show here after some 5 s; behind a cache or CDN, only its own do.")
 		return nil
 	}
 	fmt.Fprintln(w, d.verifiersTitle(next))

@@ -119,7 +119,7 @@ func (cmd keysRevoke) Run(ctx context.Context, env Env) error {
 		var kids []string
 		for _, k := range keys {
 			if !k.State.Published() {
-				fmt.Fprintf(env.Stderr, "%s is %s since %s: it is refused everywhere already.\n", brief(k.KID), k.State, d.clock(k.EndedAt))
+				fmt.Fprintf(env.Stderr, "%s is %s since %s: out of the JWKS and refused here already. Who has not fetched since may still accept it.\n", brief(k.KID), k.State, d.clock(k.EndedAt))
 				continue
 			}
 			kids = append(kids, k.KID)
@@ -198,7 +198,14 @@ func (d *keyDesk) proposeRevocation(kids []string) proposal {
 		}
 	}
 	for _, m := range p.plan.Makes {
-		p.says = append(p.says, m.Algorithm+": a new key is made, published by every running server, and signs seconds later.")
+		p.says = append(p.says, m.Algorithm+": a new key is made, published by every running server, and signs seconds later. No verifier knows it:\n"+
+			"those that do not fetch for an unknown kid refuse its tokens until they next fetch, or are restarted.")
+	}
+	for _, next := range p.shows {
+		if lacking := behind(d.verifiers, next, now, d.config.Keys.VerifierWindow); len(lacking) > 0 {
+			p.says = append(p.says, fmt.Sprintf("%s has not been fetched by %s: restart them, or they refuse new tokens until they fetch.",
+				brief(next.KID), verifierNames(lacking)))
+		}
 	}
 	if !trusted.IsZero() {
 		p.says = append(p.says, fmt.Sprintf("Who verifies offline trusts the key until they fetch the JWKS again: caches may keep it for %s, libraries do for 5 to\n"+
