@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/verifier"
@@ -101,8 +102,8 @@ func (cmd keysRevoke) Run(ctx context.Context, env Env) error {
 	switch {
 	case cmd.All == (len(cmd.KID) > 0):
 		return usageError{errors.New("which keys? Name them by their kid, or say --all")}
-	case strings.TrimSpace(cmd.Reason) == "" || len(cmd.Reason) > maxReason:
-		return usageError{fmt.Errorf("--reason: want 1 to %d characters", maxReason)}
+	case strings.TrimSpace(cmd.Reason) == "" || len(cmd.Reason) > maxReason || strings.ContainsFunc(cmd.Reason, unicode.IsControl):
+		return usageError{fmt.Errorf("--reason: want 1 to %d characters on one line", maxReason)}
 	}
 	return cmd.withKeys(ctx, env, func(d *keyDesk) error {
 		keys := d.snapshot.Published()

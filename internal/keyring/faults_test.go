@@ -5,6 +5,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,4 +161,47 @@ func TestAPlanIsMadeAtTheTimeOfTheChange(t *testing.T) {
 	if err == nil {
 		require.Equal(t, store.clock.Now(), store.find(t, keyring.ES256, keyring.Previous).StoppedAt, "or it is retired before its tokens end")
 	}
+}
+
+// Who can write to the record, and has no secret, must not make a key sign for another algorithm.
+func TestAKeyWhoseAlgorithmWasChangedIsNotUsed(t *testing.T) {
+	store := newMemory()
+	ring := open(t, store, keyring.RS256, keyring.EdDSA)
+	s := store.snapshot(t)
+	one, other := store.find(t, keyring.RS256, keyring.Current).KID, store.find(t, keyring.EdDSA, keyring.Current).KID
+	store.Edit(func(keys []keyring.Key) []keyring.Key {
+		for i := range keys {
+			switch keys[i].KID {
+			case one:
+				keys[i].Algorithm = keyring.EdDSA
+			case other:
+				keys[i].Algorithm = keyring.RS256
+			}
+		}
+		return keys
+	})
+	require.Equal(t, s.Revision, store.snapshot(t).Revision)
+	require.NoError(t, ring.Reload(t.Context()))
+	require.Error(t, ring.Ready())
+	require.Empty(t, ring.Algorithms())
+}
+
+// A key that anybody can factor is not to be brought in.
+func TestAnRSAKeyWithAShortPrimeIsRefused(t *testing.T) {
+	p, err := rand.Prime(rand.Reader, 64)
+	require.NoError(t, err)
+	q, err := rand.Prime(rand.Reader, 1990)
+	require.NoError(t, err)
+	b64 := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }
+	one, e := big.NewInt(1), big.NewInt(65537)
+	p1, q1 := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
+	d := new(big.Int).ModInverse(e, new(big.Int).Mul(p1, q1))
+	require.NotNil(t, d)
+	text, err := json.Marshal(map[string]string{
+		"kty": "RSA", "n": b64(new(big.Int).Mul(p, q)), "e": "AQAB", "d": b64(d), "p": b64(p), "q": b64(q),
+		"dp": b64(new(big.Int).Mod(d, p1)), "dq": b64(new(big.Int).Mod(d, q1)), "qi": b64(new(big.Int).ModInverse(q, p)),
+	})
+	require.NoError(t, err)
+	_, _, err = keyring.ParsePrivate(text, time.Now())
+	require.ErrorContains(t, err, "different lengths")
 }

@@ -144,6 +144,9 @@ func (r rsaNumbers) key() (*rsa.PrivateKey, error) {
 	if private.Validate() != nil {
 		return nil, errBrokenRSA
 	}
+	if apart := r.P.BitLen() - r.Q.BitLen(); apart < -1 || apart > 1 { // FIPS 186-5 §A.1.1; a short prime is soon found
+		return nil, errors.New("the primes of the RSA key are of different lengths, which makes it easy to break: make a new one")
+	}
 	return private, nil
 }
 

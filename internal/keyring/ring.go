@@ -223,7 +223,7 @@ func (r *Ring) newSet(ctx context.Context, s Snapshot, before *set) (*set, error
 	var unreadable UnreadableError
 	for _, k := range s.Published() {
 		private, ok := before.opened[k.KID]
-		if !ok {
+		if !ok || !fits(private, k.Algorithm) { // a row that was tampered with is authenticated anew, and found out
 			var err error
 			if private, err = r.options.Wrappers.open(ctx, k); err != nil {
 				unreadable.KIDs, unreadable.Cause = append(unreadable.KIDs, k.KID), err
