@@ -29,6 +29,13 @@ const (
 	KeyRetired      Kind = "key.retired"
 	KeyRevoked      Kind = "key.revoked"
 	KeyRewrapped    Kind = "key.rewrapped"
+	LimitReached    Kind = "limit.reached"
+	LimitLifted     Kind = "limit.lifted"
+	NumberUnlocked  Kind = "number.unlocked"
+	TextTested      Kind = "text.tested"
+
+	NumberUndeliverable Kind = "number.undeliverable"
+	NumberDeliverable   Kind = "number.deliverable"
 )
 
 // System is the actor of what nobody asked for.
