@@ -8,6 +8,9 @@ import (
 // SMS is the method of an identity that a text proved.
 const SMS = "sms"
 
+// Reviewer is that of an identity that a code proved which was agreed beforehand (C11).
+const Reviewer = "reviewer"
+
 // Identity is a method and an identifier that proves an account: ("sms", "+447700900123").
 type Identity struct {
 	Method     string

@@ -67,7 +67,7 @@ func (cmd doctorCommand) Run(ctx context.Context, env Env) error {
 		x.database(ctx)
 		x.redis(ctx)
 		if !cmd.Dev {
-			x.twilio(ctx)
+			x.providers(ctx)
 		}
 		x.issuer(ctx)
 	}
@@ -134,6 +134,7 @@ func (x *examination) migrations(ctx context.Context, store *sql.Store) {
 	default:
 		x.say("migrations", fine, "none pending")
 		x.signingKeys(ctx, store)
+		x.reviewers(ctx, store)
 	}
 }
 
@@ -206,22 +207,6 @@ func (x *examination) clock(check string, read func() (time.Time, error)) {
 	default:
 		x.say(check, fine, "within %s of this machine's", maxSkew)
 	}
-}
-
-func (x *examination) twilio(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
-	defer cancel()
-	sender, err := newTwilio(x.config)
-	if err != nil {
-		x.say("twilio", failed, "%v", err)
-		return
-	}
-	defer sender.Close()
-	if err := sender.Check(ctx); err != nil {
-		x.say("twilio", failed, "%v", err)
-		return
-	}
-	x.say("twilio", fine, "the API answers and takes the credentials; nothing was sent")
 }
 
 // issuer asks for discovery where clients would, and compares the bytes of the issuer.

@@ -46,6 +46,18 @@ admin: {listen: "127.0.0.1:0"}
 ops: {listen: "127.0.0.1:0"}
 secret_key: ` + secretKey + `
 phone: {allow_fictional: true}
+# Tests that are not about limits ask from an office, as often as they like.
+trusted_proxies: [192.0.2.1]
+company_networks: [127.0.0.0/8, "::1/128"]
+limits:
+  number:
+    {guesses_per_source_day: 0, guesses_per_day: 0, texts_per_source_hour: 0, texts_per_source_day: 0, texts_per_hour: 0, texts_per_day: 0}
+  source: {company_guesses_per_hour: 0}
+  all: {guesses_per_hour: 0, guesses_percent: 0}
+sms:
+  countries: [GB]
+  strangers: {per_hour: 0, per_day: 0, per_block_hour: 0}
+  volume: {per_country_day: 0, per_country_day_person: 0, per_day: 0, per_day_person: 0}
 shutdown_timeout: 10s
 log: {level: debug}
 tiers:

@@ -19,14 +19,14 @@ const module = "github.com/latchkey-id/latchkey/"
 // layers say which way imports may point (ARCHITECTURE.md). A package that is in none is a mistake:
 // it has to be thought of.
 var layers = map[string][]string{
-	"leaf":    {"internal/phone", "internal/tier", "internal/audit", "internal/client", "internal/outage", "internal/scope"},
-	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms", "internal/statuslist", "internal/verifier"},
-	"usecase": {"internal/login"},
-	"adapter": {"internal/sms/twilio", "internal/sms/inbox", "internal/store/sql", "internal/store/redis", "internal/keyring/kms"},
-	"edge":    {"internal/oauth", "internal/admin", "internal/ops", "internal/httpserver", "internal/devpage", "internal/devpage/sample"},
+	"leaf":    {"internal/phone", "internal/tier", "internal/origin", "internal/rule", "internal/audit", "internal/client", "internal/outage", "internal/outbound", "internal/scope"},
+	"domain":  {"internal/otp", "internal/directory", "internal/directory/hrfeed", "internal/account", "internal/keyring", "internal/token", "internal/session", "internal/sms", "internal/sms/wording", "internal/limit", "internal/spend", "internal/statuslist", "internal/verifier"},
+	"usecase": {"internal/login", "internal/dispatch"},
+	"adapter": {"internal/sms/twilio", "internal/sms/gateway", "internal/sms/inbox", "internal/store/sql", "internal/store/redis", "internal/keyring/kms"},
+	"edge":    {"internal/oauth", "internal/admin", "internal/ops", "internal/httpserver", "internal/webhook", "internal/devpage", "internal/devpage/sample"},
 	"top":     {"internal/config", "internal/app", "cmd/latchkey"},
 	"public":  {"pkg/accesstoken"},
-	"tests": {"internal/testservers", "internal/testservers/with", "internal/sms/twiliotest", "internal/otp/otptest",
+	"tests": {"internal/testservers", "internal/testservers/with", "internal/sms/twiliotest", "internal/otp/otptest", "internal/limit/limittest", "internal/spend/spendtest",
 		"internal/directory/directorytest", "internal/keyring/keyringtest", "internal/keyring/kms/transittest", "internal/devpage/browsertest", "internal/app/bench", "internal/app/bench/bare"},
 }
 
@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 
 // outside are the modules that only some layers or packages may know.
 var outside = map[string][]string{
-	"net/http":                      {"adapter", "edge", "top", "tests"},
+	"net/http":                      {"internal/outbound", "adapter", "edge", "top", "tests"},
 	"github.com/labstack/echo":      {"edge", "tests"},
 	"gorm.io/":                      {"internal/store/sql"},
 	"github.com/redis/go-redis":     {"internal/store/redis", "internal/app", "tests"},

@@ -21,8 +21,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/testservers"
 )
 
-// TestReturningPersonCostsFewRoundTrips counts what reaches Redis and PostgreSQL, on the wire: one
-// Redis command a request, and three statements in one transaction for a sign-in.
+// TestReturningPersonCostsFewRoundTrips counts what reaches Redis and PostgreSQL, on the wire: two round
+// trips to Redis a request, and three statements in one transaction for a sign-in. The text is sent after
+// the answer, for one of each.
 func TestReturningPersonCostsFewRoundTrips(t *testing.T) {
 	const number = "+447700900142"
 	x := newCounted(t, number)
@@ -33,9 +34,11 @@ func TestReturningPersonCostsFewRoundTrips(t *testing.T) {
 	x.postgres.take()
 
 	code := x.start(t, number)
-	x.expect(t, "start", []string{"EVALSHA"}, nil)
+	// The source and the number; then, after the answer, what texts may cost and who has the number.
+	x.expect(t, "start", []string{"EVALSHA", "EVALSHA", "EVALSHA"}, []string{"SELECT USERS"})
 	x.token(t, number, code)
-	x.expect(t, "token", []string{"EVALSHA"}, []string{
+	// The source together with all, in one go, then the number.
+	x.expect(t, "token", []string{"EVALSHA", "EVALSHA", "EVALSHA"}, []string{
 		"BEGIN", "SELECT USERS", "INSERT SESSIONS", "INSERT AUDIT_EVENTS", "COMMIT",
 	})
 }
@@ -83,6 +86,7 @@ func newCounted(t *testing.T, number string) *counted {
 			"LATCHKEY_LISTEN=127.0.0.1:0", "LATCHKEY_ADMIN_LISTEN=127.0.0.1:0", "LATCHKEY_OPS_LISTEN=127.0.0.1:0",
 			"LATCHKEY_DATABASE_URL=" + x.postgres.address, "LATCHKEY_REDIS_URL=" + x.redis.address,
 			"LATCHKEY_REDIS_KEY_PREFIX=" + rand.Text() + ":", "LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
+			"LATCHKEY_LIMITS_NUMBER_TEXTS_PER_SOURCE_HOUR=0", "LATCHKEY_LIMITS_NUMBER_TEXTS_PER_SOURCE_DAY=0",
 			"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=" + twiliotest.AccountSID, "LATCHKEY_SMS_TWILIO_API_KEY_SID=" + twiliotest.APIKeySID,
 			"LATCHKEY_SMS_TWILIO_API_KEY_SECRET=" + twiliotest.APIKeySecret,
 			"LATCHKEY_SMS_TWILIO_FROM=Latchkey", "LATCHKEY_CLIENTS={app: {algorithm: ES256, audiences: [\"https://api.example.com\"]}, " +
@@ -102,7 +106,7 @@ func newCounted(t *testing.T, number string) *counted {
 		t.Fatal(err)
 	}
 	t.Cleanup(at.close)
-	x.server, err = newServer(t.Context(), c, at, x.texts, slog.New(slog.NewTextHandler(t.Output(), nil)), env)
+	x.server, err = newServer(t.Context(), c, at, map[string]sms.Sender{"twilio": x.texts}, slog.New(slog.NewTextHandler(t.Output(), nil)), env)
 	if err != nil {
 		t.Fatal(err)
 	}

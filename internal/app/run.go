@@ -42,6 +42,8 @@ type commands struct {
 	HR       hrCommand        `cmd:"" name:"hr" help:"The people, as HR knows them."`
 	Users    usersCommand     `cmd:"" help:"Who can sign in, and as what."`
 	Sessions sessionsCommand  `cmd:"" help:"Who is signed in."`
+	SMS      smsCommand       `cmd:"" name:"sms" help:"Texts: what became of them, what they cost, and a test."`
+	Blocks   blocksCommand    `cmd:"" help:"Whom limits refuse: see and lift."`
 	Keys     keysCommand      `cmd:"" help:"The keys that sign tokens: see, rotate, revoke."`
 	Config   configCommand    `cmd:"" help:"The settings."`
 	Doctor   doctorCommand    `cmd:"" help:"Check each thing that Latchkey depends on and say what is wrong."`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/keyring/kms"
-	"github.com/latchkey-id/latchkey/internal/sms/twilio"
+	"github.com/latchkey-id/latchkey/internal/sms"
 )
 
 type serveCommand struct {
@@ -22,17 +22,17 @@ func (cmd serveCommand) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	sender, err := newTwilio(c)
+	ways, err := newProviders(c)
 	if err != nil {
 		return err
 	}
-	defer sender.Close()
+	defer ways.close()
 	log := newLogger(c, env)
 	at, err := listen(ctx, c)
 	if err != nil {
 		return err
 	}
-	s, err := newServer(ctx, c, at, sender, log, env)
+	s, err := newServer(ctx, c, at, ways.senders, log, env)
 	if err != nil {
 		return err
 	}
@@ -44,10 +44,13 @@ func (cmd serveCommand) Run(ctx context.Context, env Env) error {
 // checkParts asks the parts what the settings' own rules cannot tell: shapes of ids, that the text is
 // one segment, that the certificate can be read.
 func checkParts(c config.Config) error {
-	sender, err := newTwilio(c)
+	ways, err := newProviders(c)
 	if err == nil {
-		sender.Close()
+		ways.close()
+		_, err = newRouter(c, ways.senders, slog.New(slog.DiscardHandler), func(sms.Standing) {})
 	}
+	_, failed := newWebhook(c)
+	err = errors.Join(err, failed)
 	if c.TLS.CertFile != "" && c.TLS.KeyFile != "" {
 		if _, failed := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); failed != nil {
 			err = errors.Join(err, fmt.Errorf("tls.cert_file: cannot be used with tls.key_file: %w", failed))
@@ -62,13 +65,6 @@ func checkParts(c config.Config) error {
 			}
 		}
 	}
-	return errors.Join(err, newText(c).Check())
-}
-
-func newTwilio(c config.Config) (*twilio.Sender, error) {
-	t := c.SMS.Twilio
-	return twilio.New(twilio.Options{
-		BaseURL: t.BaseURL, AccountSID: t.AccountSID, APIKeySID: t.APIKeySID, APIKeySecret: t.APIKeySecret.Reveal(),
-		MessagingServiceSID: t.MessagingServiceSID, From: t.From, Timeout: t.Timeout,
-	})
+	_, failed = newWording(c)
+	return errors.Join(err, failed)
 }

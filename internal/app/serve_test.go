@@ -315,14 +315,12 @@ func TestTwilioFaultsDoNotShow(t *testing.T) {
 	twilio, base := standIn(t)
 	p := serve(t, s, base)
 	faults := map[string]twiliotest.Fault{
-		"500":            twiliotest.JSON(500, `{"code":20500,"message":"x","status":500}`),
-		"HTML":           twiliotest.HTML(502),
-		"no landline":    twiliotest.Refused(400, 21614),
-		"opted out":      twiliotest.Refused(400, 21610),
-		"bad credential": twiliotest.Refused(401, 20003),
-		"redirect":       twiliotest.Redirect(307, "/elsewhere"),
-		"cut":            twiliotest.Cut(),
-		"empty 200":      twiliotest.Empty(200),
+		"500":         twiliotest.JSON(500, `{"code":20500,"message":"x","status":500}`),
+		"HTML":        twiliotest.HTML(502),
+		"no landline": twiliotest.Refused(400, 21614),
+		"opted out":   twiliotest.Refused(400, 21610),
+		"cut":         twiliotest.Cut(),
+		"empty 200":   twiliotest.Empty(200),
 	}
 	n := 0
 	for name, fault := range faults {
@@ -340,13 +338,37 @@ func TestTwilioFaultsDoNotShow(t *testing.T) {
 		})
 	}
 	t.Run("a definite failure frees the gap", func(t *testing.T) {
-		twilio.Script(twiliotest.Refused(400, 21614))
+		twilio.Script(twiliotest.Refused(400, 21611)) // the sender's queue is full
 		require.Equal(t, http.StatusOK, p.start("app", "+447700900699").status)
 		require.Eventually(t, func() bool {
 			p.start("app", "+447700900699")
 			return len(textsTo(twilio, "+447700900699")) == 1
 		}, 10*time.Second, 10*time.Millisecond)
 	})
+}
+
+// Where no account takes texts, whatever the number, the app is told so, and no one number more than
+// another (U4).
+func TestARefusedAccountIsAProviderError(t *testing.T) {
+	for name, fault := range map[string]twiliotest.Fault{
+		"bad credential": twiliotest.Refused(401, 20003), "redirect": twiliotest.Redirect(307, "/elsewhere"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := realStores(t)
+			twilio, base := standIn(t)
+			p := serve(t, s, base)
+			twilio.Script(fault)
+			require.Equal(t, http.StatusOK, p.start("app", employee).status)
+			var a answer
+			require.Eventually(t, func() bool {
+				a = p.start("app", "+447700900699")
+				return a.status != http.StatusOK
+			}, 10*time.Second, 10*time.Millisecond)
+			require.Equal(t, http.StatusBadRequest, a.status)
+			require.Equal(t, "sms_provider_error", a.text("error"))
+			require.Equal(t, a.body, p.start("app", manager).body, "staff's numbers alike")
+		})
+	}
 }
 
 // A stop answers the requests under way and sends what is queued.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -17,8 +16,10 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/dispatch"
 	"github.com/latchkey-id/latchkey/internal/httpserver"
 	"github.com/latchkey-id/latchkey/internal/keyring"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/ops"
@@ -26,11 +27,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/spend"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/store/redis"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 	"github.com/latchkey-id/latchkey/internal/tier"
 	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/webhook"
 )
 
 const (
@@ -46,7 +49,14 @@ type server struct {
 	store  *sql.Store
 	redis  goredis.UniversalClient
 	queue  *sms.Queue
-	keys   *keyring.Ring
+	// dispatch sends what is queued; the others hold it within limits.
+	dispatch *dispatch.Service
+	sources  *limit.Service
+	purse    *spend.Service
+	crowd    *crowd
+	spending spending
+	watch    *watch
+	keys     *keyring.Ring
 	// fetches are those of the JWKS, until they are written down.
 	fetches *verifiers
 	tiers   *tier.Table
@@ -61,7 +71,7 @@ type server struct {
 
 // newServer builds everything on the addresses taken, but answers nothing yet. On an error nothing
 // is left running.
-func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Sender, log *slog.Logger, env Env) (_ *server, err error) {
+func newServer(ctx context.Context, c config.Config, at listeners, senders map[string]sms.Sender, log *slog.Logger, env Env) (_ *server, err error) {
 	now := env.now()
 	s := &server{config: c, log: log, now: now, wake: newWaker()}
 	defer func() {
@@ -84,7 +94,12 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 	if err := s.openKeys(ctx, algorithms(clients), env.Version); err != nil {
 		return nil, err
 	}
-	codes, err := otp.NewService(redis.NewChallenges(s.redis, c.Redis.KeyPrefix, newLimits(c)), secret)
+	reviewers, reviewing, err := newReviewers(c, s.tiers)
+	if err != nil {
+		return nil, err
+	}
+	codes, err := otp.NewService(redis.NewChallenges(s.redis, c.Redis.KeyPrefix, newNumberLimits(c)), secret,
+		otp.Options{Reviewers: reviewers, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -97,19 +112,37 @@ func newServer(ctx context.Context, c config.Config, at listeners, sender sms.Se
 	if err != nil {
 		return nil, err
 	}
+	words, err := newWording(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, each := range words.Dropped() {
+		log.WarnContext(ctx, "no texts in a language", "language", string(each.Language), "reason", each.Reason)
+	}
+	s.watch = &watch{store: s.store, log: log, now: now}
+	router, err := newRouter(c, senders, log, func(b sms.Standing) { s.watch.breaker(b) })
+	if err != nil {
+		return nil, err
+	}
 	metrics := ops.NewMetrics(ops.Watched{
 		Queued: func() int { return s.queue.Len() }, ListAge: s.board.Age,
 		Keys: s.keys.Standings, KeyFailures: s.keys.Failures, VerifiersBehind: s.fetches.behind,
+		Spending: s.spending.last, Breakers: func() []ops.Breaker { return breakers(router) },
 	})
-	s.queue = sms.NewQueue(sender, sms.QueueOptions{
-		Size: c.SMS.QueueSize, Workers: c.SMS.Workers, OnResult: outcome(codes, metrics, log), Log: log,
+	s.watch.metrics = metrics
+	if err := s.openLimits(ctx, codes, router); err != nil {
+		return nil, err
+	}
+	s.queue = sms.NewQueue(s.dispatch, sms.QueueOptions{
+		Size: c.SMS.QueueSize, Workers: c.SMS.Workers, OnResult: s.dispatch.Outcome, Log: log,
 	})
 	service := &login.Service{
-		Clients: clients, Phone: newParser(c), Codes: codes, Store: s.store, Tiers: s.tiers,
-		Texts:  &texts{queue: s.queue, text: newText(c), now: now},
+		Clients: clients, Phone: newParser(c), Codes: codes, Sources: s.sources, Watch: guesses{s.watch}, Store: s.store, Tiers: s.tiers,
+		Texts:       &texts{queue: s.queue, words: words, router: router, dispatch: s.dispatch, now: now},
+		NoticeAfter: c.Limits.NoticeAfter, Reviewers: reviewing,
 		Tokens: tokens, RefreshTokens: refreshTokens, Places: statusPlaces, Limits: newSessionLimits(c), Now: now, Log: log,
 	}
-	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys, Verifiers: s.fetches, StatusLists: s.board}
+	handler := &oauth.Handler{Issuer: c.Issuer, Clients: clients, Login: service, Keys: s.keys, Verifiers: s.fetches, StatusLists: s.board, Company: newCompany(c)}
 	if err := s.keys.Sync(ctx); err != nil { // who changes the keys waits for us from now on, before we serve any
 		return nil, err
 	}
@@ -168,13 +201,24 @@ func (s *server) openStatusLists(ctx context.Context, secret []byte, tokens *tok
 	return places{p}, nil
 }
 
-// newText is the wording of texts; phones bind codes to the issuer's host.
-func newText(c config.Config) sms.Text {
-	issuer, err := url.Parse(c.Issuer)
-	if err != nil { // its own mistake, reported by config
-		issuer = &url.URL{}
+// openLimits builds what holds sign-ins and texts within limits. It counts HR's people first: limits that
+// grow with them would be those of nobody.
+func (s *server) openLimits(ctx context.Context, codes *otp.Service, router *sms.Router) error {
+	c := s.config
+	s.crowd = newCrowd(s.store, s.log)
+	if err := s.crowd.count(ctx); err != nil {
+		return fmt.Errorf("count HR's people: %w", err)
 	}
-	return sms.Text{Brand: c.SMS.Brand, Host: issuer.Hostname()}
+	s.sources = limit.NewService(redis.NewLimits(s.redis, c.Redis.KeyPrefix), newSourceRules(c), s.crowd.total,
+		limit.Options{Now: s.now, Log: s.log, Blocked: s.watch.blocked})
+	s.watch.limits = s.sources
+	s.purse = spend.NewService(redis.NewSpend(s.redis, c.Redis.KeyPrefix), newSpendRules(c), s.crowd.people, s.store,
+		spend.Options{CodeLife: c.Codes.Lifetime, Log: s.log})
+	s.dispatch = dispatch.New(dispatch.Options{
+		Store: s.store, Providers: router, Purse: s.purse, Prices: newPrices(c), Codes: codes, Block: codes.Block,
+		Observer: s.watch, Log: s.log, Now: s.now,
+	})
+	return nil
 }
 
 // openStores connects to the record, waiting for it if it starts beside us, brings its schema up
@@ -297,6 +341,13 @@ func (s *server) mount(at listeners, handler *oauth.Handler, metrics *ops.Metric
 	if err := handler.Register(s.public.Echo); err != nil {
 		return err
 	}
+	news, err := newWebhook(s.config)
+	if err != nil {
+		return err
+	}
+	if news != nil {
+		(&webhook.Handler{Twilio: news, Deliveries: s.dispatch}).Register(s.public.Echo)
+	}
 	opsServer := httpserver.New(httpserver.Options{Name: "ops", Listener: at.ops, Fail: ops.Fail, Log: s.log, Quiet: true})
 	s.ops.Register(opsServer.Echo)
 	adminServer := httpserver.New(httpserver.Options{Name: "admin", Listener: at.admin, Fail: admin.Fail, Log: s.log})
@@ -325,6 +376,15 @@ func (s *server) run(ctx context.Context) error {
 	background.Go(func() { s.wake.run(ctx, wakes, s.log) })
 	background.Go(func() { wakes.Listen(ctx, s.wake.heard) })
 	background.Go(func() { s.sweep(ctx) })
+	background.Go(func() { s.crowd.run(ctx) })
+	background.Go(func() { s.spending.run(ctx, s.purse, s.log) })
+	background.Go(func() { s.purse.Watch(ctx, func(a spend.Alarm) { s.watch.Alarm(ctx, string(a.Rule), a.String()) }) })
+	// These write down what the last requests and texts have left behind, so they stop after them.
+	recording, recorded := context.WithCancel(context.WithoutCancel(ctx))
+	defer recorded()
+	var records sync.WaitGroup
+	records.Go(func() { s.sources.Run(recording) })
+	records.Go(func() { s.dispatch.Run(recording) })
 	<-ctx.Done()
 	s.log.Info("stopping")
 	s.ops.Drain()
@@ -338,6 +398,8 @@ func (s *server) run(ctx context.Context) error {
 		failed = append(failed, cause)
 	}
 	background.Wait()
+	recorded()
+	records.Wait()
 	s.log.Info("stopped")
 	return errors.Join(failed...)
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/keyring/kms"
 	"github.com/latchkey-id/latchkey/internal/login"
-	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
@@ -209,6 +208,7 @@ func newClients(c config.Config) *client.Registry {
 		clients = append(clients, client.Client{
 			ID: id, Name: app.Name, Secret: app.Secret.Reveal(), Grants: grants, Audiences: app.Audiences,
 			Scopes: app.Scopes, Tiers: app.Tiers, Origins: app.Origins, Algorithm: app.Algorithm,
+			Language: app.Language, ForwardsFor: app.TrustForwardedFor,
 		})
 	}
 	return client.NewRegistry(clients, c.CORS.AllowLoopback)
@@ -216,15 +216,6 @@ func newClients(c config.Config) *client.Registry {
 
 func newParser(c config.Config) phone.Parser {
 	return phone.Parser{Region: c.Phone.DefaultRegion, AllowFictional: c.Phone.AllowFictional}
-}
-
-func newLimits(c config.Config) otp.Limits {
-	// A code that was set to live for less than renewBelow must still be sent again as it is for
-	// a while, or each start would void the one before.
-	return otp.Limits{
-		Lifetime: c.Codes.Lifetime, RenewBelow: min(renewBelow, c.Codes.Lifetime/2), ResendGap: c.Codes.ResendGap,
-		GuessesPerSource: c.Codes.GuessesPerSource, Guesses: c.Codes.Guesses,
-	}
 }
 
 // openStore opens the record; changed, if it is not nil, hears of what other replicas have to notice.

@@ -31,5 +31,19 @@ func (s *server) sweep(ctx context.Context) {
 		case n > 0:
 			s.log.InfoContext(ctx, "sessions swept", "sessions", n)
 		}
+		s.sweepTexts(ctx, every)
+	}
+}
+
+// sweepTexts deletes what is kept of texts that are older than the settings keep them.
+func (s *server) sweepTexts(ctx context.Context, every time.Duration) {
+	sweeping, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	n, err := s.store.SweepTexts(sweeping, every-every/10, s.config.SMS.KeepRecords, s.config.Sessions.SweepBatch)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		s.log.WarnContext(ctx, "texts not swept; trying again", "error", err)
+	case n > 0:
+		s.log.InfoContext(ctx, "texts swept", "rows", n)
 	}
 }

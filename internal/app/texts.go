@@ -1,33 +1,43 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net/url"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/client"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/dispatch"
 	"github.com/latchkey-id/latchkey/internal/login"
-	"github.com/latchkey-id/latchkey/internal/ops"
-	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/sms/wording"
 )
 
-// releaseTimeout bounds what is done about a text that failed.
-const releaseTimeout = 2 * time.Second
+// noticeLife is how long it is worth telling a person of a sign-in.
+const noticeLife = 30 * time.Minute
 
 // texts is the login.Texter: codes become texts in a queue.
 type texts struct {
-	queue *sms.Queue
-	text  sms.Text
-	now   func() time.Time
+	queue    *sms.Queue
+	words    *wording.Catalog
+	router   *sms.Router
+	dispatch *dispatch.Service
+	now      func() time.Time
 }
 
+// Available implements login.Texter.
+func (t *texts) Available() error { return t.router.Available() }
+
 // Text implements login.Texter.
-func (t *texts) Text(to phone.Number, code otp.Code, left time.Duration, id otp.TextID) error {
+func (t *texts) Text(text login.Text) error {
+	country := text.To.Country()
+	language := t.words.Pick(text.Language, text.Client.Language, country)
 	err := t.queue.Enqueue(sms.Message{
-		To: to, Body: t.text.Code(string(code), left), ValidUntil: t.now().Add(left), Ref: string(id),
+		To: text.To, Body: t.words.Code(language, text.Client.ID, string(text.Code), text.Left), Kind: sms.KindCode, Country: country,
+		Challenge: text.Challenge, ClientID: text.Client.ID, Trusted: text.Trusted, Listed: text.Listed,
+		ValidUntil: t.now().Add(text.Left), Ref: string(text.ID),
 	})
 	if errors.Is(err, sms.ErrQueueFull) || errors.Is(err, sms.ErrQueueClosed) {
 		return fmt.Errorf("%w: %w", login.ErrBusy, err)
@@ -35,29 +45,34 @@ func (t *texts) Text(to phone.Number, code otp.Code, left time.Duration, id otp.
 	return err
 }
 
-// outcome hears what became of each text. When it surely was not sent, the person need not wait
-// before they ask again (M9).
-func outcome(codes *otp.Service, metrics *ops.Metrics, log *slog.Logger) func(context.Context, sms.Message, sms.Receipt, error) {
-	return func(ctx context.Context, m sms.Message, receipt sms.Receipt, err error) {
-		var failure *sms.Error
-		if !errors.As(err, &failure) {
-			metrics.Text("accepted")
-			log.InfoContext(ctx, "text accepted", "to", m.To, "provider_id", receipt.ID)
-			return
-		}
-		metrics.Text(string(failure.Class))
-		level := slog.LevelWarn
-		if failure.Class == sms.OurConfig {
-			level = slog.LevelError // no text goes out until an operator acts
-		}
-		log.Log(ctx, level, "text failed", "to", m.To, "class", string(failure.Class), "code", failure.Code, "error", failure)
-		if !failure.Definite() {
-			return
-		}
-		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
-		defer cancel()
-		if err := codes.Unsent(ctx, m.To, otp.TextID(m.Ref)); err != nil {
-			log.WarnContext(ctx, "the gap to the next text stays, though none was sent", "to", m.To, "error", err)
+// Redeemed implements login.Texter.
+func (t *texts) Redeemed(challenge string) { t.dispatch.Redeemed(challenge) }
+
+// Notice implements login.Texter. The person holds the phone, so it counts as asked for from a trusted
+// place.
+func (t *texts) Notice(to phone.Number, c *client.Client) {
+	country := to.Country()
+	language := t.words.Pick("", c.Language, country)
+	_ = t.queue.Enqueue(sms.Message{ // a queue that is full has codes to send
+		To: to, Body: t.words.Notice(language, t.now()), Kind: sms.KindNotice, Country: country, ClientID: c.ID, Trusted: true,
+		ValidUntil: t.now().Add(noticeLife),
+	})
+}
+
+// newWording is how texts read; phones bind codes to the issuer's host.
+func newWording(c config.Config) (*wording.Catalog, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil { // its own mistake, reported by config
+		issuer = &url.URL{}
+	}
+	hashes := map[string]string{}
+	for id, each := range c.Clients {
+		if each.AndroidAppHash != "" {
+			hashes[id] = each.AndroidAppHash
 		}
 	}
+	return wording.New(wording.Options{
+		Brand: c.SMS.Brand, Host: issuer.Hostname(), Codes: c.SMS.Templates.Code, Notices: c.SMS.Templates.Notice,
+		AppHashes: hashes, DefaultLanguage: c.SMS.Language,
+	})
 }

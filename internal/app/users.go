@@ -22,7 +22,8 @@ import (
 )
 
 type usersCommand struct {
-	Show usersShow `cmd:"" help:"Show a person: what HR says, whom their number signs in, their tier and why, their sessions."`
+	Show   usersShow   `cmd:"" help:"Show a person: what HR says, whom their number signs in, their tier and why, their sessions."`
+	Unlock usersUnlock `cmd:"" help:"Forget wrong guesses at a number and texts to it, so that the person can ask for a code at once."`
 }
 
 type usersShow struct {
@@ -40,18 +41,21 @@ const (
 
 // shownPerson is what is printed of one person.
 type shownPerson struct {
-	Subject  string        `json:"sub,omitempty"`
-	UserID   string        `json:"user_id,omitempty"`
-	Source   string        `json:"source,omitempty"`
-	External string        `json:"external_id,omitempty"`
-	Name     string        `json:"name,omitempty"`
-	Active   bool          `json:"active"`
-	Phone    string        `json:"phone,omitempty"`
-	Email    string        `json:"email,omitempty"`
-	Attrs    []attribute   `json:"attributes,omitempty"`
-	Matching string        `json:"matching"`
-	Tier     string        `json:"tier"`
-	Rule     string        `json:"rule"`
+	Subject  string      `json:"sub,omitempty"`
+	UserID   string      `json:"user_id,omitempty"`
+	Source   string      `json:"source,omitempty"`
+	External string      `json:"external_id,omitempty"`
+	Name     string      `json:"name,omitempty"`
+	Active   bool        `json:"active"`
+	Phone    string      `json:"phone,omitempty"`
+	Email    string      `json:"email,omitempty"`
+	Attrs    []attribute `json:"attributes,omitempty"`
+	Matching string      `json:"matching"`
+	Tier     string      `json:"tier"`
+	Rule     string      `json:"rule"`
+	// NoTexts says why texts to the number are withheld, Texts what became of the last ones.
+	NoTexts  string        `json:"no_texts,omitempty"`
+	Texts    []textJSON    `json:"texts"`
 	Sessions []sessionJSON `json:"sessions"`
 
 	listed []session.Listed
@@ -134,7 +138,7 @@ func (v viewer) people(ctx context.Context, filter session.Filter) ([]shownPerso
 }
 
 func (v viewer) person(ctx context.Context, known sql.Known, filter session.Filter) (shownPerson, error) {
-	p := shownPerson{Subject: known.Subject, Sessions: []sessionJSON{}}
+	p := shownPerson{Subject: known.Subject, Sessions: []sessionJSON{}, Texts: []textJSON{}}
 	number := cmp.Or(filter.Phone, known.Number)
 	if user := known.User; user != nil {
 		p.UserID, p.Source, p.External, p.Name, p.Active = user.ID, user.Source, user.ExternalID, user.Name, user.Active
@@ -159,6 +163,9 @@ func (v viewer) person(ctx context.Context, known sql.Known, filter session.Filt
 		return p, nil
 	}
 	p.Phone = stored.Masked()
+	if p.NoTexts, p.Texts, err = v.texts(ctx, stored); err != nil {
+		return p, err
+	}
 	facts, err := v.store.WhoIsBehind(ctx, account.Identity{Method: account.SMS, Identifier: number})
 	if err != nil {
 		return p, err
@@ -244,6 +251,12 @@ func (p shownPerson) write(w io.Writer) error {
 	line("sub", p.Subject)
 	line("matching", p.Matching)
 	line("tier", p.Tier+" ("+p.Rule+")")
+	line("no texts", p.NoTexts)
+	for i, text := range p.Texts {
+		if i < shownTexts {
+			line("text", text.String())
+		}
+	}
 	if err := table.Flush(); err != nil {
 		return err
 	}

@@ -49,6 +49,10 @@ type Client struct {
 	Origins []string
 	// Algorithm signs the client's tokens.
 	Algorithm string
+	// Language is that of its people's texts, unless a request asks for another (BCP 47).
+	Language string
+	// ForwardsFor lets a confidential client say for whom it asks, in auth0-forwarded-for (O15).
+	ForwardsFor bool
 
 	digest [sha256.Size]byte
 }

@@ -16,6 +16,8 @@ type Config struct {
 	Admin          Listener       `yaml:"admin"`
 	Ops            Listener       `yaml:"ops"`
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// CompanyNetworks are those from which many people start at once.
+	CompanyNetworks []netip.Prefix `yaml:"company_networks"`
 	// SecretKey is the master secret: 32 random bytes in base64 or hex. Codes, refresh
 	// tokens, and the encryption of signing keys at rest, hang on keys derived from it.
 	SecretKey Secret   `yaml:"secret_key"`
@@ -23,12 +25,15 @@ type Config struct {
 	Redis     Redis    `yaml:"redis"`
 	Phone     Phone    `yaml:"phone"`
 	Codes     Codes    `yaml:"codes"`
+	Limits    Limits   `yaml:"limits"`
 	Sessions  Sessions `yaml:"sessions"`
 	// StatusList is how services that never call us hear of revoked tokens.
 	StatusList StatusList `yaml:"status_list"`
 	Keys       Keys       `yaml:"keys"`
 	SMS        SMS        `yaml:"sms"`
 	HR         HR         `yaml:"hr"`
+	// Reviewers are people of app stores, by a name of the operator's.
+	Reviewers map[string]Reviewer `yaml:"reviewers"`
 	// Tiers are ordered: the first rule that matches wins.
 	Tiers   []Tier            `yaml:"tiers"`
 	Clients map[string]Client `yaml:"clients"`
@@ -79,6 +84,9 @@ type Codes struct {
 	ResendGap        time.Duration `yaml:"resend_gap"`
 	GuessesPerSource int           `yaml:"guesses_per_source"`
 	Guesses          int           `yaml:"guesses"`
+	// The strict ones are for unknown networks while there are too many wrong guesses in all (T4).
+	StrictGuessesPerSource int `yaml:"strict_guesses_per_source"`
+	StrictGuesses          int `yaml:"strict_guesses"`
 }
 
 // Sessions are what keeps people signed in.
@@ -141,17 +149,181 @@ type SMS struct {
 	QueueSize int    `yaml:"queue_size"`
 	Workers   int    `yaml:"workers"`
 	Twilio    Twilio `yaml:"twilio"`
+	// Providers are more of them, by a name of the operator's; sms.twilio is called "twilio".
+	Providers map[string]Provider `yaml:"providers"`
+	// Order is in which providers are tried; Routes are other orders for some destinations.
+	Order  []string         `yaml:"order"`
+	Routes map[string]Route `yaml:"routes"`
+	// Recipients is "anyone", or "roster" for HR's numbers only.
+	Recipients string `yaml:"recipients"`
+	// Countries that texts go to; none means those in which HR's people have numbers.
+	Countries []string `yaml:"countries"`
+	// Language is that of people whose own is not known.
+	Language  string    `yaml:"language"`
+	Templates Templates `yaml:"templates"`
+	Strangers Strangers `yaml:"strangers"`
+	Volume    Volume    `yaml:"volume"`
+	Money     Money     `yaml:"money"`
+	// Conversion is when texts to strangers in a country stop because nobody uses the codes.
+	Conversion Conversion `yaml:"conversion"`
+	// KeepRecords is how long it is remembered what became of texts.
+	KeepRecords time.Duration `yaml:"keep_records"`
+}
+
+// Templates are the operator's own wordings, by language.
+type Templates struct {
+	Code   map[string]string `yaml:"code"`
+	Notice map[string]string `yaml:"notice"`
+}
+
+// Strangers are texts to numbers that HR does not know.
+type Strangers struct {
+	PerHour int `yaml:"per_hour"`
+	PerDay  int `yaml:"per_day"`
+	// PerBlockHour is for numbers that differ in the last four digits only.
+	PerBlockHour int `yaml:"per_block_hour"`
+	// VolumePercent is the part of a country's day, and of the whole day, that they may use; 0 is all of it.
+	VolumePercent int `yaml:"volume_percent"`
+}
+
+// Volume is how many texts there may be, at least so many and at least so many per person; 0 and 0
+// lift a limit.
+type Volume struct {
+	PerCountryDay       int `yaml:"per_country_day"`
+	PerCountryDayPerson int `yaml:"per_country_day_person"`
+	PerMinute           int `yaml:"per_minute"`
+	PerMinutePercent    int `yaml:"per_minute_percent"`
+	PerDay              int `yaml:"per_day"`
+	PerDayPerson        int `yaml:"per_day_person"`
+}
+
+// Money is what texts cost and may cost.
+type Money struct {
+	Currency string `yaml:"currency"`
+	// Price of a segment to a country that Prices does not have.
+	Price  Decimal            `yaml:"price"`
+	Prices map[string]Decimal `yaml:"prices"`
+	// PerDay is the budget; 0 takes the greater of PerDayFloor and PerDayPerson for each person.
+	PerDay       Decimal `yaml:"per_day"`
+	PerDayFloor  Decimal `yaml:"per_day_floor"`
+	PerDayPerson Decimal `yaml:"per_day_person"`
+}
+
+// Conversion is how many codes of strangers must be used.
+type Conversion struct {
+	Sample  int           `yaml:"sample"`
+	Percent int           `yaml:"percent"`
+	Pause   time.Duration `yaml:"pause"`
+}
+
+// Route is the order of providers for numbers that begin with one of Prefixes (+44, +1787) or are in one
+// of Countries.
+type Route struct {
+	Prefixes  []string `yaml:"prefixes"`
+	Countries []string `yaml:"countries"`
+	Providers []string `yaml:"providers"`
+}
+
+// Provider is one more way to send texts: "twilio", with the keys of sms.twilio, or "http".
+type Provider struct {
+	Type   string  `yaml:"type"`
+	Twilio Twilio  `yaml:"twilio"`
+	HTTP   Gateway `yaml:"http"`
+}
+
+// Gateway is any provider that takes a text in one HTTP request.
+type Gateway struct {
+	URL    string `yaml:"url"`
+	Method string `yaml:"method"`
+	// Headers are all secrets: NAME_file takes one from a file.
+	Headers     map[string]Secret `yaml:"headers"`
+	ContentType string            `yaml:"content_type"`
+	Body        string            `yaml:"body"`
+	From        string            `yaml:"from"`
+	// SuccessStatus are the statuses of an accepted text; none means any 2xx. SuccessField, a JSON
+	// pointer (RFC 6901), must then hold one of SuccessValues; IDField holds the provider's id.
+	SuccessStatus []int    `yaml:"success_status"`
+	SuccessField  string   `yaml:"success_field"`
+	SuccessValues []string `yaml:"success_values"`
+	IDField       string   `yaml:"id_field"`
+	// FailureField with one of FailureValues says, whatever the status, that the text was not sent: then
+	// another provider may try.
+	FailureField  string        `yaml:"failure_field"`
+	FailureValues []string      `yaml:"failure_values"`
+	Timeout       time.Duration `yaml:"timeout"`
+}
+
+// Limits are what may be tried (security requirements, sections 2 and 4); a 0 lifts one.
+type Limits struct {
+	// RecordOnly are rules that are counted and reported, but refuse nothing.
+	RecordOnly []string    `yaml:"record_only"`
+	Number     NumberLimit `yaml:"number"`
+	Source     SourceLimit `yaml:"source"`
+	All        AllLimit    `yaml:"all"`
+	// TrustFor is how long a network is trusted for a number that was signed in with from there.
+	TrustFor time.Duration `yaml:"trust_for"`
+	// NoticeAfter is after how many wrong guesses a person is told of the success that follows.
+	NoticeAfter int `yaml:"notice_after"`
+}
+
+// NumberLimit hangs on one number.
+type NumberLimit struct {
+	GuessesPerSourceDay int           `yaml:"guesses_per_source_day"`
+	GuessesPerDay       int           `yaml:"guesses_per_day"`
+	GuessesAlarm        int           `yaml:"guesses_alarm"`
+	GuessesInARow       int           `yaml:"guesses_in_a_row"`
+	ForgetRow           time.Duration `yaml:"forget_row"`
+	TextsPerSourceHour  int           `yaml:"texts_per_source_hour"`
+	TextsPerSourceDay   int           `yaml:"texts_per_source_day"`
+	TextsPerHour        int           `yaml:"texts_per_hour"`
+	TextsPerDay         int           `yaml:"texts_per_day"`
+	TextsKept           int           `yaml:"texts_kept"`
+}
+
+// SourceLimit hangs on one address, or IPv6 /64; the network around it may do NetworkFactor times as much.
+type SourceLimit struct {
+	GuessesPerHour      int `yaml:"guesses_per_hour"`
+	NumbersPerHour      int `yaml:"numbers_per_hour"`
+	StartsPerTenMinutes int `yaml:"starts_per_ten_minutes"`
+	StartsPerHour       int `yaml:"starts_per_hour"`
+	NetworkFactor       int `yaml:"network_factor"`
+	// CompanyGuessesPerHour is instead of GuessesPerHour for addresses in company_networks.
+	CompanyGuessesPerHour int `yaml:"company_guesses_per_hour"`
+}
+
+// AllLimit is for all wrong guesses together: beyond the greater of PerHour and Percent of all people
+// limits are lower for unknown networks, beyond ClosedFactor times that those get no codes.
+type AllLimit struct {
+	GuessesPerHour int     `yaml:"guesses_per_hour"`
+	GuessesPercent Decimal `yaml:"guesses_percent"`
+	ClosedFactor   int     `yaml:"closed_factor"`
+}
+
+// Reviewer signs in with an agreed code, without a text (requirement C11).
+type Reviewer struct {
+	Phone  string `yaml:"phone"`
+	Client string `yaml:"client"`
+	Tier   string `yaml:"tier"`
+	Code   Secret `yaml:"code"`
+	// Until is the last day, YYYY-MM-DD in UTC, at most 90 days ahead.
+	Until string `yaml:"until"`
 }
 
 // Twilio is the SMS provider.
 type Twilio struct {
-	BaseURL             string        `yaml:"base_url"`
-	AccountSID          string        `yaml:"account_sid"`
-	APIKeySID           string        `yaml:"api_key_sid"`
-	APIKeySecret        Secret        `yaml:"api_key_secret"`
-	MessagingServiceSID string        `yaml:"messaging_service_sid"`
-	From                string        `yaml:"from"`
-	Timeout             time.Duration `yaml:"timeout"`
+	BaseURL             string `yaml:"base_url"`
+	AccountSID          string `yaml:"account_sid"`
+	APIKeySID           string `yaml:"api_key_sid"`
+	APIKeySecret        Secret `yaml:"api_key_secret"`
+	MessagingServiceSID string `yaml:"messaging_service_sid"`
+	From                string `yaml:"from"`
+	// Senders are other senders for some countries, by ISO 3166 code.
+	Senders map[string]string `yaml:"senders"`
+	// AuthToken is the account's primary token, with which Twilio signs its news of texts; with it they
+	// are asked for. FormerAuthToken is accepted too, while the token is being changed.
+	AuthToken       Secret        `yaml:"auth_token"`
+	FormerAuthToken Secret        `yaml:"former_auth_token"`
+	Timeout         time.Duration `yaml:"timeout"`
 }
 
 // HR guards what an import may do.
@@ -189,6 +361,12 @@ type Client struct {
 	Origins []string `yaml:"origins"`
 	// Algorithm signs the client's tokens: RS256, ES256 or EdDSA.
 	Algorithm string `yaml:"algorithm"`
+	// Language is that of its people's texts, unless the app asks for another.
+	Language string `yaml:"language"`
+	// AndroidAppHash lets the Android app read its codes out of texts.
+	AndroidAppHash string `yaml:"android_app_hash"`
+	// TrustForwardedFor lets a confidential client name the address it asks for, in auth0-forwarded-for.
+	TrustForwardedFor bool `yaml:"trust_forwarded_for"`
 }
 
 // CORS is for the origins that no client has registered.

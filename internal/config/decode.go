@@ -110,18 +110,41 @@ func (d *decoder) named(at path, node *yaml.Node, into reflect.Value) {
 	for _, key := range into.MapKeys() {
 		merged.SetMapIndex(key, into.MapIndex(key))
 	}
-	for name, value := range d.pairs(at, node) {
+	given := map[string]bool{}
+	for key, value := range d.pairs(at, node) {
+		name, isFile := entryName(into.Type().Elem(), key)
+		if given[name] {
+			d.fail(at.key(name), value, "want either %s or %s%s, not both", name, name, fileSuffix)
+			continue
+		}
+		given[name] = true
 		entry := reflect.New(into.Type().Elem()).Elem()
-		if old := merged.MapIndex(reflect.ValueOf(name)); old.IsValid() {
+		old := merged.MapIndex(reflect.ValueOf(name))
+		if old.IsValid() {
 			entry.Set(old)
 		}
 		if _, known := d.origins[at.key(name).String()]; !known {
 			d.origins.set(at.key(name), d.originOf(value))
 		}
-		d.value(at.key(name), value, entry)
+		switch {
+		case isFile:
+			d.secretFile(at.key(name), value, entry)
+		case isNull(value) && !old.IsValid() && !isSection(entry.Type()) && entry.Kind() != reflect.Slice:
+			d.fail(at.key(name), value, "is empty: give the value, or remove the key")
+		default:
+			d.value(at.key(name), value, entry)
+		}
 		merged.SetMapIndex(reflect.ValueOf(name), entry)
 	}
 	into.Set(merged)
+}
+
+// entryName is the name that key gives an entry of type t, and whether its value is the secret's file.
+func entryName(t reflect.Type, key string) (name string, isFile bool) {
+	if t != secretType {
+		return key, false
+	}
+	return strings.CutSuffix(key, fileSuffix)
 }
 
 // list replaces the list into by the items of node.
@@ -164,14 +187,20 @@ func want(t reflect.Type) string {
 		return "want a list of networks such as [10.0.0.0/8]"
 	case isSection(t):
 		return "want keys under it: " + strings.Join(keys(t), ", ")
-	case isNamed(t):
+	case isNamed(t) && isSection(t.Elem()):
 		return "want entries under it, each by its name, with keys such as " + keys(t.Elem())[0]
+	case isNamed(t):
+		return "want entries under it, each a name and a value"
 	case t.Kind() == reflect.Map:
 		return "want names under it, each with a list such as [sales, support]"
 	case isList(t) && isSection(t.Elem()):
 		return "want a list, each item with keys such as " + keys(t.Elem())[0]
+	case t == reflect.TypeFor[[]int]():
+		return "want a list such as [200, 202]"
 	case isList(t):
 		return "want a list such as [first, second]"
+	case t == reflect.TypeFor[Decimal]():
+		return "want a number such as 12 or 0.05, with six decimals at most"
 	case t.Kind() == reflect.Bool:
 		return "want true or false"
 	case t.Kind() == reflect.Int:

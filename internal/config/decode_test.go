@@ -33,7 +33,7 @@ func TestDecodeMistakes(t *testing.T) {
 		{"a tab", "sms:\n\tbrand: x\n", []string{"main.yaml:2: is not valid YAML, here or below: "}},
 		{"unknown alias", "secret_key: *hunter2\n", []string{"main.yaml: a text that begins with * needs quotes; aliases (*name) are not supported"}},
 		{"alias", "listen: &a :1\nissuer: *a\n", []string{"issuer: aliases (*name) are not supported: write the value out (main.yaml:2)"}},
-		{"wrong type for a section", "sms: 3\n", []string{"sms: want keys under it: brand, queue_size, workers, twilio (main.yaml:1)"}},
+		{"wrong type for a section", "sms: 3\n", []string{"sms: want keys under it: brand, queue_size, workers, twilio, providers, order,"}},
 		{"section for a value", "listen: {a: b}\n", []string{"listen: want a text"}},
 		{"list for a value", "issuer: [a]\n", []string{"issuer: want a text"}},
 		{"bool for a text", "sms: {brand: true}\n", []string{"sms.brand: want a text"}},
@@ -67,7 +67,7 @@ func TestDecodeMistakes(t *testing.T) {
 // minimalEnviron is minimal as variables, without those settings that yaml is about.
 func minimalEnviron(yaml string) []string {
 	environ := []string{
-		"LATCHKEY_DATABASE_URL=sqlite:x.db",
+		"LATCHKEY_DATABASE_URL=sqlite:x.db", "LATCHKEY_TLS_CERT_FILE=cert.pem", "LATCHKEY_TLS_KEY_FILE=key.pem",
 		"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=AC1", "LATCHKEY_SMS_TWILIO_API_KEY_SID=SK1",
 		"LATCHKEY_SMS_TWILIO_API_KEY_SECRET=shh-api-key-secret", "LATCHKEY_SMS_TWILIO_FROM=1",
 	}
@@ -139,7 +139,8 @@ func FuzzLoad(f *testing.F) {
 	const inFile, inEnviron, onDisk = "s3cr3t-in-the-file", "s3cr3t-in-the-environment", "s3cr3t-on-disk"
 	for _, seed := range []string{
 		minimal, "clients: {a: {secret: [x]}}", "a: &a [*a]", "sms: {twilio: {api_key_secret_file: /key}}", "- \n- !!map", "? a\n: b",
-		"tiers:\n- name: x\n  when: {groups: [a]}", "{[[[[", "secret_key_file: /key", "issuer: \"\\u0000\"", "%YAML 1.2\n---\n...",
+		"tiers:\n- name: x\n  when: {groups: [a]}", "{[[[[", "secret_key_file: /key", "sms: {providers: {b: {http: {headers: {A_file: /key, B: }}}}}",
+		"sms: {money: {prices: {GB: 1e999999999}}}", "reviewers: {a: {code_file: /key, until: 1}}", "issuer: \"\\u0000\"", "%YAML 1.2\n---\n...",
 	} {
 		f.Add(seed, ":8080", "[a, b]")
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,7 +17,11 @@ func Defaults() Config {
 		Ops:      Listener{Listen: "127.0.0.1:8082"},
 		Database: Database{MaxOpenConns: 20, Pooler: "none", AutoMigrate: true},
 		Redis:    Redis{KeyPrefix: "latchkey:"},
-		Codes:    Codes{Lifetime: 5 * time.Minute, ResendGap: 30 * time.Second, GuessesPerSource: 5, Guesses: 10},
+		Codes: Codes{
+			Lifetime: 5 * time.Minute, ResendGap: 30 * time.Second,
+			GuessesPerSource: 5, Guesses: 10, StrictGuessesPerSource: 2, StrictGuesses: 4,
+		},
+		Limits: defaultLimits(),
 		Sessions: Sessions{
 			IdleLifetime: 30 * 24 * time.Hour, AbsoluteLifetime: 90 * 24 * time.Hour, RepeatWindow: 30 * time.Second, LateRepeats: 3,
 			RaiseWithin: 7 * 24 * time.Hour, PerPerson: 20, SweepInterval: 10 * time.Second, SweepBatch: 5000,
@@ -27,7 +32,7 @@ func Defaults() Config {
 			Wrapping: Wrapping{Timeout: 3 * time.Second}, FormerWrapping: Wrapping{Timeout: 3 * time.Second},
 		},
 
-		SMS:   SMS{Brand: "Latchkey", QueueSize: 1000, Workers: 8, Twilio: Twilio{Timeout: 5 * time.Second}},
+		SMS:   defaultSMS(),
 		HR:    HR{MaxLeaversPercent: 10, MaxLeaversFloor: 5},
 		Tiers: []Tier{defaultTier(tier.Employee), defaultTier(tier.Anonymous)},
 		Log:   Log{Level: "info", Format: "json"},
@@ -52,8 +57,52 @@ func defaultTier(name string) Tier {
 	}
 }
 
-// complete fills in what tiers and clients leave out; an empty list is not left out.
+// defaultLimits are the numbers of security requirements C4, T1 to T4, T9 and M3.
+func defaultLimits() Limits {
+	return Limits{
+		Number: NumberLimit{
+			GuessesPerSourceDay: 5, GuessesPerDay: 20, GuessesAlarm: 10, GuessesInARow: 100, ForgetRow: 90 * 24 * time.Hour,
+			TextsPerSourceHour: 3, TextsPerSourceDay: 5, TextsPerHour: 6, TextsPerDay: 12, TextsKept: 3,
+		},
+		Source: SourceLimit{
+			GuessesPerHour: 30, NumbersPerHour: 15, StartsPerTenMinutes: 20, StartsPerHour: 60, NetworkFactor: 4,
+			CompanyGuessesPerHour: 300,
+		},
+		All:         AllLimit{GuessesPerHour: 100, GuessesPercent: millionths / 2, ClosedFactor: 3},
+		TrustFor:    30 * 24 * time.Hour,
+		NoticeAfter: 5,
+	}
+}
+
+// twilioName is what sms.order and routes call the account in sms.twilio.
+const twilioName = "twilio"
+
+// How long providers are waited for (X1).
+const providerTimeout = 5 * time.Second
+
+// defaultSMS are the numbers of security requirements M1 and M4 to M7.
+func defaultSMS() SMS {
+	return SMS{
+		Brand: "Latchkey", QueueSize: 1000, Workers: 8,
+		Twilio: Twilio{Timeout: providerTimeout}, Order: []string{twilioName},
+		Recipients: RecipientsAnyone, Language: "en",
+		Strangers: Strangers{PerHour: 20, PerDay: 100, PerBlockHour: 10, VolumePercent: 50},
+		Volume: Volume{
+			PerCountryDay: 30, PerCountryDayPerson: 3, PerMinute: 60, PerMinutePercent: 5, PerDay: 200, PerDayPerson: 3,
+		},
+		Money: Money{
+			Currency: pricesCurrency, Price: 60_000, Prices: defaultPrices(), PerDayFloor: 20 * millionths, PerDayPerson: millionths / 5,
+		},
+		Conversion:  Conversion{Sample: 50, Percent: 25, Pause: time.Hour},
+		KeepRecords: 90 * 24 * time.Hour,
+	}
+}
+
+// complete fills in what providers, tiers and clients leave out; an empty list is not left out.
 func (c *Config) complete() {
+	c.completeCodes()
+	c.completePrices()
+	c.completeProviders()
 	for i, t := range c.Tiers {
 		usual := defaultTier(t.Name)
 		c.Tiers[i].Permissions = orList(t.Permissions, usual.Permissions)
@@ -74,6 +123,44 @@ func (c *Config) complete() {
 			client.Algorithm = "RS256"
 		}
 		c.Clients[id] = client
+	}
+}
+
+// completeCodes keeps the strict numbers that nobody has set below those that somebody has.
+func (c *Config) completeCodes() {
+	at := path{"codes"}
+	if c.origins.of(at.key("strict_guesses_per_source")).IsZero() {
+		c.Codes.StrictGuessesPerSource = min(c.Codes.StrictGuessesPerSource, c.Codes.GuessesPerSource)
+	}
+	if c.origins.of(at.key("strict_guesses")).IsZero() {
+		c.Codes.StrictGuesses = min(c.Codes.StrictGuesses, c.Codes.Guesses)
+	}
+}
+
+// completePrices takes our own price list away from an operator who counts in another currency.
+func (c *Config) completePrices() {
+	if c.SMS.Money.Currency == pricesCurrency {
+		return
+	}
+	at := path{"sms", "money", "prices"}
+	for country := range defaultPrices() {
+		if c.origins.of(at.key(country)).IsZero() {
+			delete(c.SMS.Money.Prices, country)
+		}
+	}
+}
+
+func (c *Config) completeProviders() {
+	for name, p := range c.SMS.Providers {
+		switch p.Type {
+		case ProviderTwilio:
+			p.Twilio.Timeout = cmp.Or(p.Twilio.Timeout, providerTimeout)
+		case ProviderHTTP:
+			p.HTTP.Method = cmp.Or(p.HTTP.Method, "POST")
+			p.HTTP.Timeout = cmp.Or(p.HTTP.Timeout, providerTimeout)
+			p.HTTP.ContentType = cmp.Or(p.HTTP.ContentType, contentJSON)
+		}
+		c.SMS.Providers[name] = p
 	}
 }
 

@@ -28,6 +28,9 @@ func (c Config) Effective(w io.Writer) error {
 type printer struct {
 	origins origins
 	lines   []printedLine
+	// byName is set within an entry of a mapping by name: of the sections that exclude one another there,
+	// such as a provider's, only those in use are shown.
+	byName bool
 }
 
 type printedLine struct {
@@ -63,6 +66,9 @@ func (p *printer) add(at path, text string) {
 
 func (p *printer) section(at path, v reflect.Value, indent string) {
 	for _, f := range fields(v.Type()) {
+		if p.byName && isSection(f.Type) && isEmpty(v.FieldByIndex(f.Index)) {
+			continue
+		}
 		if secret, ok := v.FieldByIndex(f.Index).Interface().(Secret); ok && secret.IsZero() { // "" would not load
 			p.add(at.key(keyOf(f)), indent+"#"+keyOf(f)+": not set")
 			continue
@@ -79,9 +85,12 @@ func (p *printer) setting(at path, label string, v reflect.Value, indent string)
 		p.section(at, v, indent+"  ")
 	case isNamed(t) && v.Len() > 0:
 		p.add(at, label)
+		outer := p.byName
+		p.byName = true
 		for _, name := range slices.Sorted(maps.Keys(namesIn(v))) {
 			p.setting(at.key(name), indent+"  "+plain(name)+":", v.MapIndex(reflect.ValueOf(name)), indent+"  ")
 		}
+		p.byName = outer
 	case isList(t) && isSection(t.Elem()) && v.Len() > 0:
 		p.add(at, label)
 		p.sections(at, v, indent)

@@ -35,16 +35,20 @@ type variables struct {
 	*loader
 	given map[string]string
 	owner map[string]path // by variable: the setting
+	named []path          // mappings by name
 }
 
 // apply sets v, the setting at, from its variables.
 func (e *variables) apply(at path, v reflect.Value) {
 	name := at.variable()
 	if other, taken := e.owner[name]; taken {
-		e.collision(at[:len(at)-1], other[:len(other)-1])
+		e.collision(at, other)
 		return
 	}
 	e.owner[name] = at
+	if isNamed(v.Type()) {
+		e.named = append(e.named, at)
+	}
 	text, given := e.given[name]
 	if v.Type() == secretType {
 		e.owner[name+"_FILE"] = at
@@ -62,10 +66,18 @@ func (e *variables) apply(at path, v reflect.Value) {
 	}
 }
 
-// collision reports once that the clients "my-app" and "my.app" share their variables.
+// collision reports once that the clients "my-app" and "my.app", or two headers, share their variables.
 func (e *variables) collision(at, other path) {
-	if !e.report.related(at) {
-		e.report.add(at, e.origins.of(at), fmt.Sprintf("its environment variables, %s_…, are also those of %s: rename one", at.variable(), other))
+	n := 0
+	for n < min(len(at), len(other))-1 && at[n] == other[n] {
+		n++
+	}
+	message := "its environment variable, %s, is also that of %s: rename one"
+	if len(at) > n+1 {
+		message = "its environment variables, %s_…, are also those of %s: rename one"
+	}
+	if at = at[:n+1]; !e.report.related(at) {
+		e.report.add(at, e.origins.of(at), fmt.Sprintf(message, at.variable(), other[:n+1]))
 	}
 }
 
@@ -113,11 +125,22 @@ func (e *variables) reportUnknown() {
 		}
 		slices.Sort(candidates)
 		message := "unknown environment variable" + suggest(name, candidates)
-		if strings.HasPrefix(name, path{"clients"}.variable()+"_") {
-			message += "; a client must be in a file or in LATCHKEY_CLIENTS before a variable can set part of it"
+		if at := e.namedAround(name); at != nil {
+			message += fmt.Sprintf("; what it belongs to must be in a file or in %s before a variable can set part of it", at.variable())
 		}
 		e.report.add(path{name}, Origin{}, message)
 	}
+}
+
+// namedAround is the innermost mapping by name whose entries' variables begin like name; nil if there is none.
+func (e *variables) namedAround(name string) path {
+	var found path
+	for _, at := range e.named {
+		if strings.HasPrefix(name, at.variable()+"_") && len(at) > len(found) {
+			found = at
+		}
+	}
+	return found
 }
 
 var (

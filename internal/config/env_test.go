@@ -30,6 +30,22 @@ func TestEverySettingHasAVariable(t *testing.T) {
 			text, want = "10.0.0.0/8,192.0.2.1", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 		case []Tier:
 			text, want = "[{name: x, when: {groups: [a]}}]", []Tier{{Name: "x", When: map[string][]string{"groups": {"a"}}}}
+		case []int:
+			text, want = "200, 202", []int{200, 202}
+		case Decimal:
+			text, want = "0.05", Decimal(50_000)
+		case map[string]Decimal:
+			text, want = "{GB: 0.05}", withPrice("GB", 50_000)
+		case map[string]string:
+			text, want = "{GB: one}", map[string]string{"GB": "one"}
+		case map[string]Secret:
+			text, want = "{X-Key: one}", map[string]Secret{"X-Key": NewSecret("one")}
+		case map[string]Reviewer:
+			text, want = "{ann: {tier: employee}}", map[string]Reviewer{"ann": {Tier: "employee"}}
+		case map[string]Provider:
+			text, want = "{backup: {type: http}}", map[string]Provider{"backup": {Type: "http"}}
+		case map[string]Route:
+			text, want = "{uk: {prefixes: [+44]}}", map[string]Route{"uk": {Prefixes: []string{"+44"}}}
 		case map[string]Client:
 			text, want = "{web: {name: n}}", map[string]Client{"web": {Name: "n", Grants: c.Clients["web"].Grants, Algorithm: "RS256"}}
 		default:
@@ -50,6 +66,13 @@ func TestEverySettingHasAVariable(t *testing.T) {
 			t.Errorf("the origin of %s is %q", at, got)
 		}
 	})
+}
+
+// withPrice are the default prices with another one for country.
+func withPrice(country string, price Decimal) map[string]Decimal {
+	prices := defaultPrices()
+	prices[country] = price
+	return prices
 }
 
 func TestVariableNames(t *testing.T) {
@@ -77,7 +100,7 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{"typo", []string{"LATCHKEY_SMS_TWILLIO_FROM=1"}, []string{`LATCHKEY_SMS_TWILLIO_FROM: unknown environment variable: did you mean "LATCHKEY_SMS_TWILIO_FROM"?`}},
 		{"empty typo", []string{"LATCHKEY_SMS_TWILLIO_FROM="}, nil},
 		{"nothing near", []string{"LATCHKEY_X=1"}, []string{"LATCHKEY_X: unknown environment variable"}},
-		{"unknown client", []string{"LATCHKEY_CLIENTS_BACKOFFICE_NAME=x"}, []string{"LATCHKEY_CLIENTS_BACKOFFICE_NAME: unknown environment variable; a client must be in a file"}},
+		{"unknown client", []string{"LATCHKEY_CLIENTS_BACKOFFICE_NAME=x"}, []string{"LATCHKEY_CLIENTS_BACKOFFICE_NAME: unknown environment variable; what it belongs to must be in a file or in LATCHKEY_CLIENTS before a variable can set part of it"}},
 		{"tests and the command line", []string{"LATCHKEY_TEST_POSTGRES=x", "LATCHKEY_CONFIG=x.yaml"}, nil},
 		{"others", []string{"LATCHKEYS=1", "latchkey_x=1", "NOEQUALS"}, nil},
 		{"Kubernetes", []string{

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -30,6 +31,8 @@ type LoadOptions struct {
 	// Parts, if set, asks those who will use the settings what only they can check. Each line of
 	// its error begins with the path of a setting and ": ".
 	Parts func(Config) error
+	// Now tells the day for dates that must not be far ahead; nil means time.Now.
+	Now func() time.Time
 	// ReadFile reads a settings file or a secret's file; nil means os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
 }
@@ -43,8 +46,12 @@ func Load(opts LoadOptions) (Config, error) {
 	if opts.ReadFile == nil {
 		opts.ReadFile = os.ReadFile
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	c := opts.Base()
 	c.Clients, c.Tiers = maps.Clone(c.Clients), slices.Clone(c.Tiers) // Base keeps its own
+	c.SMS.Providers, c.SMS.Money.Prices = maps.Clone(c.SMS.Providers), maps.Clone(c.SMS.Money.Prices)
 	c.origins = origins{}
 	l := loader{report: &report{}, origins: c.origins, read: opts.ReadFile}
 	for _, name := range opts.Files {
@@ -54,7 +61,7 @@ func Load(opts LoadOptions) (Config, error) {
 	l.readSecrets(&c)
 	c.complete()
 	if !l.report.unread {
-		c.check(opts.Mode, l.report)
+		c.check(opts.Mode, opts.Now(), l.report)
 		l.askParts(c, opts.Parts)
 	}
 	if err := l.report.err(); err != nil {

@@ -24,7 +24,7 @@ func (d disk) read(name string) ([]byte, error) {
 const testKey = "q0zr8mYB3n1VtR5xJ7cK2wLhQf9sDgEa6uPiOyTbN4I="
 
 // minimal is the least that serve needs.
-const minimal = `
+const minimal = `tls: {cert_file: cert.pem, key_file: key.pem}
 issuer: https://login.example.com/
 secret_key: ` + testKey + `
 database: {url: postgres://latchkey@db/latchkey}
@@ -82,6 +82,7 @@ func TestDefaultsStandUnderTheFile(t *testing.T) {
 	got := mustLoad(t, disk{"main.yaml": minimal})
 	want := Defaults()
 	want.Issuer = "https://login.example.com/"
+	want.TLS = TLS{"cert.pem", "key.pem"}
 	want.SecretKey = NewSecret(testKey)
 	want.Database.URL = NewSecret("postgres://latchkey@db/latchkey")
 	want.Redis.URL = NewSecret("redis://redis:6379")
@@ -98,6 +99,7 @@ func TestOnlyTheEnvironment(t *testing.T) {
 	c, err := Load(LoadOptions{Environ: []string{
 		"PATH=/bin",
 		"LATCHKEY_ISSUER=https://login.example.com/",
+		"LATCHKEY_TRUSTED_PROXIES=127.0.0.1",
 		"LATCHKEY_SECRET_KEY=" + testKey,
 		"LATCHKEY_DATABASE_URL=sqlite:/var/lib/latchkey.db",
 		"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=AC1",
@@ -123,6 +125,7 @@ func TestLaterLayersWin(t *testing.T) {
 	base := func() Config {
 		c := Defaults()
 		c.Clients = map[string]Client{"dev": {Name: "Dev", Audiences: []string{"base"}}, "other": {}}
+		c.SMS.Providers = map[string]Provider{"base": httpProvider(func(g *Gateway) { g.Headers = map[string]Secret{"X": NewSecret("x")} })}
 		return c
 	}
 	before := base()
@@ -133,12 +136,13 @@ func TestLaterLayersWin(t *testing.T) {
 			"main.yaml": minimal + "codes: {lifetime: 4m, guesses: 9}\ntrusted_proxies: [10.0.0.0/8, 192.0.2.1]\n",
 			"over.yaml": "codes: {lifetime: 3m, resend_gap: 20s}\ntrusted_proxies: [2001:db8::1]\nclients: {dev: {audiences: [over]}}\n",
 		}.read,
-		Environ: []string{"LATCHKEY_CODES_LIFETIME=2m", "LATCHKEY_CLIENTS_DEV_SCOPES=openid", "LATCHKEY_SMS_BRAND="},
+		Environ: []string{"LATCHKEY_CODES_LIFETIME=2m", "LATCHKEY_CLIENTS_DEV_SCOPES=openid", "LATCHKEY_SMS_BRAND=",
+			"LATCHKEY_SMS_PROVIDERS_BASE_HTTP_HEADERS_X=y", "LATCHKEY_SMS_MONEY_PRICES_GB=0.01"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Codes{Lifetime: 2 * time.Minute, ResendGap: 20 * time.Second, GuessesPerSource: 5, Guesses: 9}); c.Codes != want {
+	if want := (Codes{Lifetime: 2 * time.Minute, ResendGap: 20 * time.Second, GuessesPerSource: 5, Guesses: 9, StrictGuessesPerSource: 2, StrictGuesses: 4}); c.Codes != want {
 		t.Errorf("codes = %+v, want %+v", c.Codes, want)
 	}
 	if got := fmt.Sprint(c.TrustedProxies); got != "[2001:db8::1/128]" {
@@ -172,7 +176,7 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestSecretFiles(t *testing.T) {
-	const withoutKey = `
+	const withoutKey = `trusted_proxies: [127.0.0.1]
 issuer: https://login.example.com/
 database: {url: "sqlite:x.db"}
 sms: {twilio: {account_sid: AC1, api_key_sid: SK1, api_key_secret: shh-api-key-secret, from: "1"}}

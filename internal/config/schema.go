@@ -15,8 +15,8 @@ var secretType = reflect.TypeFor[Secret]()
 // isSection reports whether t is a mapping of known keys; Secret and netip.Prefix have none.
 func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct && len(fields(t)) > 0 }
 
-// isNamed reports whether t is a mapping of sections by a name that the operator chooses.
-func isNamed(t reflect.Type) bool { return t.Kind() == reflect.Map && isSection(t.Elem()) }
+// isNamed reports whether t is a mapping of sections, or of single values, by a name that the operator chooses.
+func isNamed(t reflect.Type) bool { return t.Kind() == reflect.Map && !isList(t.Elem()) }
 
 // fields are the settings of a section, in order.
 func fields(t reflect.Type) []reflect.StructField {
@@ -68,7 +68,7 @@ func position(t reflect.Type, key string) int {
 }
 
 // each calls visit for every setting in v, in order, sections aside: values, lists, and mappings
-// of named sections, these before what they hold. visit may set them; v must be settable.
+// by name, these before what they hold. visit may set them; v must be settable.
 func each(at path, v reflect.Value, visit func(at path, v reflect.Value)) {
 	if isSection(v.Type()) {
 		for _, f := range fields(v.Type()) {
@@ -77,15 +77,29 @@ func each(at path, v reflect.Value, visit func(at path, v reflect.Value)) {
 		return
 	}
 	visit(at, v)
-	if !isNamed(v.Type()) {
+	if !isNamed(v.Type()) || v.Len() == 0 {
 		return
 	}
+	visited := reflect.MakeMap(v.Type()) // v may be the defaults' own
 	for _, name := range slices.Sorted(maps.Keys(namesIn(v))) {
 		key := reflect.ValueOf(name)
-		section := reflect.New(v.Type().Elem()).Elem() // what a map holds cannot be set in place
-		section.Set(v.MapIndex(key))
-		each(at.key(name), section, visit)
-		v.SetMapIndex(key, section)
+		entry := reflect.New(v.Type().Elem()).Elem() // what a map holds cannot be set in place
+		entry.Set(v.MapIndex(key))
+		each(at.key(name), entry, visit)
+		visited.SetMapIndex(key, entry)
+	}
+	v.Set(visited)
+}
+
+// isEmpty reports whether nothing in v is set: an empty list or mapping sets nothing.
+func isEmpty(v reflect.Value) bool {
+	switch t := v.Type(); {
+	case isSection(t):
+		return !slices.ContainsFunc(fields(t), func(f reflect.StructField) bool { return !isEmpty(v.FieldByIndex(f.Index)) })
+	case isList(t) || t.Kind() == reflect.Map:
+		return v.Len() == 0
+	default:
+		return v.IsZero()
 	}
 }
 

@@ -63,9 +63,9 @@ func TestSessionBounds(t *testing.T) {
 				b.set(&c, tc.value)
 				for _, mode := range []Mode{Serve, Dev} {
 					if tc.wrong {
-						wantProblems(t, c.Validate(mode), b.key+": "+b.want)
+						wantProblems(t, c.Validate(mode, today), b.key+": "+b.want)
 					} else {
-						wantProblems(t, c.Validate(mode))
+						wantProblems(t, c.Validate(mode, today))
 					}
 				}
 			})
@@ -78,7 +78,7 @@ func TestSessionBounds(t *testing.T) {
 			b.set(&c, b.high+1)
 			want = append(want, b.key+": "+b.want)
 		}
-		wantProblems(t, c.Validate(Serve), want...)
+		wantProblems(t, c.Validate(Serve, today), want...)
 	})
 }
 

@@ -35,6 +35,12 @@ func setText(into reflect.Value, text string) error {
 			return err
 		}
 		value = period
+	case Decimal:
+		number, bad := parseDecimal(text)
+		if bad != nil {
+			return bad
+		}
+		value = number
 	case netip.Prefix:
 		network, bad := parseNetwork(text)
 		if bad != nil {

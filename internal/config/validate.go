@@ -24,31 +24,33 @@ const (
 	Dev
 )
 
-// Validate checks every setting. The error is an *Invalid with every mistake. Load has done it.
-func (c Config) Validate(mode Mode) error {
+// Validate checks every setting, dates by now. The error is an *Invalid with every mistake. Load has done it.
+func (c Config) Validate(mode Mode, now time.Time) error {
 	r := &report{}
-	c.check(mode, r)
+	c.check(mode, now, r)
 	return r.err()
 }
 
 // check adds to r what is wrong with c, except where r already says why a setting is not as given.
-func (c Config) check(mode Mode, r *report) {
+func (c Config) check(mode Mode, now time.Time, r *report) {
 	known := &report{problems: r.problems}
-	v := validator{Config: c, mode: mode, fail: func(at path, format string, args ...any) {
+	v := validator{Config: c, mode: mode, now: now, fail: func(at path, format string, args ...any) {
 		if !known.related(at) {
 			r.add(at, c.origins.of(at), fmt.Sprintf(format, args...))
 		}
 	}}
 	v.issuer()
 	v.listeners()
-	v.trustedProxies()
+	v.networks()
 	v.secretKey()
 	v.stores()
 	v.codes()
+	v.limits()
 	v.sessions()
 	v.keys()
 	v.sms()
 	v.rest()
+	v.reviewers()
 	v.tiers()
 	v.clients()
 }
@@ -56,17 +58,8 @@ func (c Config) check(mode Mode, r *report) {
 type validator struct {
 	Config
 	mode Mode
+	now  time.Time
 	fail func(at path, format string, args ...any)
-}
-
-func (v *validator) codes() {
-	between(v, path{"codes", "lifetime"}, v.Codes.Lifetime, time.Second, 10*time.Minute)
-	between(v, path{"codes", "resend_gap"}, v.Codes.ResendGap, 10*time.Second, 5*time.Minute)
-	between(v, path{"codes", "guesses_per_source"}, v.Codes.GuessesPerSource, 1, 5)
-	between(v, path{"codes", "guesses"}, v.Codes.Guesses, 1, 10)
-	if v.Codes.GuessesPerSource > v.Codes.Guesses {
-		v.fail(path{"codes", "guesses_per_source"}, "more than codes.guesses, which counts all sources: want at most that many")
-	}
 }
 
 // maxSession is the longest that anybody stays signed in without a new code, unless they never have to.
@@ -87,40 +80,6 @@ func (v *validator) sessions() {
 	between(v, path{"status_list", "ttl"}, v.StatusList.TTL, time.Second, time.Minute) // J9
 	if ttl := v.StatusList.TTL; ttl >= time.Second && ttl <= time.Minute && ttl%time.Second != 0 {
 		v.fail(path{"status_list", "ttl"}, "want whole seconds")
-	}
-}
-
-// maxBrand leaves room for the code and the last line of a text of one segment (requirement M11).
-const maxBrand = 30
-
-func (v *validator) sms() {
-	v.label(path{"sms", "brand"}, v.SMS.Brand, maxBrand)
-	between(v, path{"sms", "queue_size"}, v.SMS.QueueSize, 1, 100_000)
-	between(v, path{"sms", "workers"}, v.SMS.Workers, 1, 20) // X1: at most 20 requests at once
-	if v.mode == Serve {
-		v.twilio(path{"sms", "twilio"}, v.SMS.Twilio)
-	}
-}
-
-func (v *validator) twilio(at path, t Twilio) {
-	between(v, at.key("timeout"), t.Timeout, time.Second, 10*time.Second)
-	if t.BaseURL != "" {
-		v.webURL(at.key("base_url"), t.BaseURL)
-	}
-	if t.AccountSID == "" {
-		v.fail(at.key("account_sid"), "required: the account's id, AC…, from the Twilio console")
-	}
-	if t.APIKeySID == "" {
-		v.fail(at.key("api_key_sid"), "required: the id, SK…, of a restricted API key")
-	}
-	if t.APIKeySecret.IsZero() {
-		v.fail(at.key("api_key_secret"), "required: the secret of the API key")
-	}
-	switch {
-	case t.MessagingServiceSID == "" && t.From == "":
-		v.fail(at.key("messaging_service_sid"), "required: a messaging service, MG…, or a number in %s.from", at)
-	case t.MessagingServiceSID != "" && t.From != "":
-		v.fail(at.key("from"), "set beside messaging_service_sid: want one of the two")
 	}
 }
 

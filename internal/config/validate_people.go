@@ -104,6 +104,24 @@ func (v *validator) client(at path, c Client) {
 		v.origin(at.key("origins").index(i), origin)
 	}
 	v.noRepeats(at.key("origins"), c.Origins)
+	v.texts(at, c)
+}
+
+// androidAppHash is what the SMS Retriever API looks for in a text: 11 characters of base64.
+var androidAppHash = regexp.MustCompile(`^[A-Za-z0-9+/]{11}$`)
+
+// texts checks what a client says of its people's texts, and for whom it asks for them.
+func (v *validator) texts(at path, c Client) {
+	if c.Language != "" {
+		v.language(at.key("language"), c.Language)
+	}
+	if c.AndroidAppHash != "" && !androidAppHash.MatchString(c.AndroidAppHash) {
+		v.fail(at.key("android_app_hash"), "want the 11 letters, digits, + and / that Google's SMS Retriever API gives for the app")
+	}
+	if c.TrustForwardedFor && c.Secret.IsZero() { // O15
+		v.fail(at.key("trust_forwarded_for"), "only for a confidential client, "+
+			"for anybody could use the id of another to get around limits: give it a secret")
+	}
 }
 
 // known checks that every item is one of names, and there once.

@@ -103,20 +103,6 @@ func isEverywhere(host string) bool {
 	return host == "" || err == nil && addr.IsUnspecified()
 }
 
-// trustedProxies may say where a request comes from, on which every limit hangs (requirement X4).
-// A network as wide as the internet would let every client say so.
-func (v *validator) trustedProxies() {
-	for i, network := range v.TrustedProxies {
-		widest := 8
-		if network.Addr().Is6() {
-			widest = 7 // fc00::/7, the private addresses
-		}
-		if network.IsValid() && network.Bits() < widest {
-			v.fail(path{"trusted_proxies"}.index(i), "too wide: whoever is in it can pretend to be any address; list your proxies' own, at most a /%d", widest)
-		}
-	}
-}
-
 // stores: with SQLite, Redis too may be embedded, for an installation of one node.
 func (v *validator) stores() {
 	at := path{"database"}

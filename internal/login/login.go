@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -42,6 +43,8 @@ var (
 	ErrUserGone = errors.New("login: the person has left")
 	// ErrBusy means that no more texts can be queued just now.
 	ErrBusy = errors.New("login: too many texts are waiting")
+	// ErrProvider means that no provider takes texts, to whatever number.
+	ErrProvider = errors.New("login: no provider takes texts")
 )
 
 // Store is the record. Each method is one transaction.
@@ -120,11 +123,34 @@ type Person struct {
 	User *directory.User
 }
 
-// Texter sends codes off the request path.
+// Text is a code to be sent.
+type Text struct {
+	To   phone.Number
+	Code otp.Code
+	// Left is the rest of the code's life.
+	Left time.Duration
+	// ID names the text, Challenge the code in it.
+	ID        otp.TextID
+	Challenge string
+	Client    *client.Client
+	// Language is what the request asked for, as it came.
+	Language string
+	// Trusted says that it was asked for from a place that is trusted for the number, Listed that
+	// this was a network of the company's own.
+	Trusted, Listed bool
+}
+
+// Texter sends texts off the request path. Its methods never wait.
 type Texter interface {
-	// Text takes a code to be sent, which lives for left more; ErrBusy if it cannot take more.
-	// It never waits. Who fails to send it tells otp.Service.Unsent, by id.
-	Text(to phone.Number, code otp.Code, left time.Duration, id otp.TextID) error
+	// Available returns nil, or why no text can be sent just now to whatever number.
+	Available() error
+	// Text takes a code to be sent; ErrBusy if it cannot take more. Who fails to send it tells
+	// otp.Service.Unsent, by its ID.
+	Text(t Text) error
+	// Redeemed says that a code has been used.
+	Redeemed(challenge string)
+	// Notice tells a person that somebody has signed in with their number (T9). It may be dropped.
+	Notice(to phone.Number, c *client.Client)
 }
 
 // Places hands out places in token status lists.
@@ -140,6 +166,8 @@ type Service struct {
 	Clients       *client.Registry
 	Phone         phone.Parser
 	Codes         *otp.Service
+	Sources       *limit.Service
+	Watch         Watch
 	Texts         Texter
 	Store         Store
 	Tiers         *tier.Table
@@ -148,8 +176,13 @@ type Service struct {
 	// Places is nil while token status lists are off.
 	Places Places
 	Limits Limits
-	Now    func() time.Time
-	Log    *slog.Logger
+	// NoticeAfter is after how many wrong guesses the person is told of the success that follows (T9);
+	// 0 is never.
+	NoticeAfter int
+	// Reviewers have a tier of their own, by number and client (C11).
+	Reviewers []Reviewer
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Limits are those of sessions.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/outage"
@@ -135,7 +136,7 @@ func TestHangingUpDoesNotReviveAUsedCode(t *testing.T) {
 	require.NoError(t, err)
 
 	replay := p.request(t, "app", alice, code)
-	replay.Source = "198.51.100.66"
+	replay.Origin = origin.Origin{Source: "198.51.100.7", Network: "198.51.100.0/24"}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = p.SignIn(gone, replay)

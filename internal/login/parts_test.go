@@ -21,7 +21,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/keyring/keyringtest"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -38,9 +40,23 @@ const (
 	alice    = "+447700900001"
 	bob      = "+447700900002"
 	stranger = "+447700900099"
-
-	home otp.Source = "192.0.2.1"
 )
+
+// plenty are the limits of a number but for texts, of which most tests need many.
+func plenty() otp.Limits {
+	l := otptest.Limits
+	l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour, l.TextsPerDay = 0, 0, 0, 0
+	return l
+}
+
+// sourceRules are the defaults of the settings.
+var sourceRules = limit.Rules{
+	GuessesPerHour: 30, NumbersPerHour: 15, StartsPerTenMinutes: 20, StartsPerHour: 60, NetworkFactor: 4,
+	ListedGuessesPerHour: 300, AllPerHour: 100, AllPercent: 0.5, ClosedFactor: 3, ProtectiveDivisor: 3,
+}
+
+// home is where people sign in from.
+var home = origin.Origin{Source: "192.0.2.1", Network: "192.0.2.0/24"}
 
 // limits are the defaults of the settings.
 var limits = login.Limits{
@@ -53,6 +69,7 @@ type parts struct {
 	*login.Service
 	clock *otptest.Clock
 	texts *inbox
+	watch *watched
 	store *faulty
 	hr    *sql.Store
 	raw   *stdsql.DB
@@ -80,7 +97,7 @@ var emptyRecord = sync.OnceValues(func() ([]byte, error) {
 
 func newParts(t *testing.T) *parts {
 	t.Helper()
-	p := &parts{clock: otptest.NewClock(), texts: &inbox{}, log: &bytes.Buffer{}}
+	p := &parts{clock: otptest.NewClock(), texts: &inbox{}, watch: &watched{}, log: &bytes.Buffer{}}
 	file := filepath.Join(t.TempDir(), "login.db")
 	migrated, err := emptyRecord()
 	require.NoError(t, err)
@@ -97,7 +114,7 @@ func newParts(t *testing.T) *parts {
 	ring := keyringtest.Open(t, keyring.ES256)
 	engine, stop := redis.InProcess()
 	t.Cleanup(stop)
-	codes, err := otp.NewService(redis.NewChallenges(engine, "t:", otptest.Limits).WithClock(p.clock.Now), secret)
+	codes, err := otp.NewService(redis.NewChallenges(engine, "t:", plenty()).WithClock(p.clock.Now), secret, otp.Options{Now: p.clock.Now})
 	require.NoError(t, err)
 	refreshTokens, err := session.NewRefreshTokens(secret)
 	require.NoError(t, err)
@@ -111,7 +128,9 @@ func newParts(t *testing.T) *parts {
 			{ID: "none", Algorithm: keyring.ES256},
 			{ID: "keyless", Algorithm: keyring.RS256, Grants: []client.Grant{client.Passwordless}},
 		}, false),
-		Phone: phone.Parser{Region: "GB", AllowFictional: true}, Codes: codes, Texts: p.texts, Store: p.store, Tiers: tiers(t, nil),
+		Phone: phone.Parser{Region: "GB", AllowFictional: true}, Codes: codes, Texts: p.texts,
+		Sources: limit.NewService(redis.NewLimits(engine, "t:").WithClock(p.clock.Now), sourceRules, func() int { return 0 }, limit.Options{Now: p.clock.Now}),
+		Watch:   p.watch, NoticeAfter: 5, Store: p.store, Tiers: tiers(t, nil),
 		Tokens: token.NewMinter(issuer, ring, p.clock.Now), RefreshTokens: refreshTokens, Limits: limits, Now: p.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 	}
@@ -141,6 +160,11 @@ type inbox struct {
 	mu    sync.Mutex
 	texts []text
 	err   error
+
+	away     error
+	asked    []login.Text
+	redeemed []string
+	notices  []phone.Number
 }
 
 type text struct {
@@ -149,14 +173,48 @@ type text struct {
 	left time.Duration
 }
 
-func (i *inbox) Text(to phone.Number, code otp.Code, left time.Duration, _ otp.TextID) error {
+func (i *inbox) Available() error { return i.away }
+
+func (i *inbox) Text(t login.Text) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.err != nil {
 		return i.err
 	}
-	i.texts = append(i.texts, text{to, code, left})
+	i.texts = append(i.texts, text{t.To, t.Code, t.Left})
+	i.asked = append(i.asked, t)
 	return nil
+}
+
+func (i *inbox) Redeemed(challenge string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.redeemed = append(i.redeemed, challenge)
+}
+
+func (i *inbox) Notice(to phone.Number, _ *client.Client) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.notices = append(i.notices, to)
+}
+
+// watched is what limits have decided.
+type watched struct {
+	mu      sync.Mutex
+	limited []login.Limited
+	alarms  []login.Limited
+}
+
+func (w *watched) Limited(_ context.Context, l login.Limited) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limited = append(w.limited, l)
+}
+
+func (w *watched) Alarm(_ context.Context, l login.Limited) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alarms = append(w.alarms, l)
 }
 
 // last is the newest text's code.
@@ -178,7 +236,7 @@ func (p *parts) client(t *testing.T, id string) *client.Client {
 // code has a code texted to a number and returns it.
 func (p *parts) code(t *testing.T, app, number string) string {
 	t.Helper()
-	_, err := p.Start(t.Context(), login.StartRequest{Client: p.client(t, app), Connection: "sms", Phone: number, Source: home})
+	_, err := p.Start(t.Context(), login.StartRequest{Client: p.client(t, app), Connection: "sms", Phone: number, Origin: home})
 	require.NoError(t, err)
 	return p.texts.last(t, number)
 }
@@ -187,7 +245,7 @@ func (p *parts) request(t *testing.T, app, number, code string) login.SignInRequ
 	t.Helper()
 	return login.SignInRequest{
 		Client: p.client(t, app), Grant: client.Passwordless, Realm: "sms", Phone: number, Code: code,
-		Source: home, Address: "192.0.2.1", Device: "Pixel 9", Scope: scope.Parse("openid profile email phone offline_access approve"),
+		Origin: home, Address: "192.0.2.1", Device: "Pixel 9", Scope: scope.Parse("openid profile email phone offline_access approve"),
 	}
 }
 

@@ -131,6 +131,9 @@ func (s *Service) renewed(
 		return after, nil
 	}
 	after.ExpiresAt = s.Limits.ExpiresAt(standing.Session, standing.Now, level.AccessTokenLifetime)
+	if reviewer := s.reviewerOf(standing.Session, standing.Now); reviewer != nil {
+		after.ExpiresAt = earlier(after.ExpiresAt, reviewer.Until)
+	}
 	after.Tier, after.LastUsedAt, after.LastAddress = level.Name, standing.Now, r.Address
 	if after.Place == (session.Place{}) { // opened while lists were off
 		place, err := s.place(ctx)
@@ -178,6 +181,8 @@ func (s *Service) reissue(ctx context.Context, r RefreshRequest, standing Standi
 func (s *Service) level(ctx context.Context, r RefreshRequest, standing Standing) (tier.Tier, error) {
 	of := standing.Session
 	switch {
+	case of.Method == account.Reviewer:
+		return s.reviewerLevel(ctx, r, standing)
 	case standing.UserID != "" && standing.User == nil:
 		return tier.Tier{}, s.end(ctx, r, of, session.UserLeft, nil)
 	case standing.User != nil && of.Method == account.SMS && standing.User.Phone.E164() != of.Identifier:
@@ -188,6 +193,15 @@ func (s *Service) level(ctx context.Context, r RefreshRequest, standing Standing
 		return tier.Tier{}, s.raise(ctx, r, standing)
 	}
 	return s.Tiers.Anonymous(), nil
+}
+
+// reviewerLevel ends the session of a reviewer whose time is over, or whose number has become a person's.
+func (s *Service) reviewerLevel(ctx context.Context, r RefreshRequest, standing Standing) (tier.Tier, error) {
+	reviewer := s.reviewerOf(standing.Session, standing.Now)
+	if reviewer == nil || standing.Entered > 0 {
+		return tier.Tier{}, s.end(ctx, r, standing.Session, session.ReviewerOver, nil)
+	}
+	return reviewer.Tier, nil
 }
 
 // raise links the account of a waiting person to the User whom HR has entered: the refresh then

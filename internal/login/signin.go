@@ -11,8 +11,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
 	"github.com/latchkey-id/latchkey/internal/scope"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/tier"
@@ -35,7 +38,7 @@ type SignInRequest struct {
 	// Scope is as it was asked for; nil takes scope.Default.
 	Scope    scope.Set
 	Audience string
-	Source   otp.Source
+	Origin   origin.Origin
 	// Address is where the request comes from, for the person's list of sessions.
 	Address string
 	Device  string
@@ -66,13 +69,13 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		return Tokens{}, err
 	}
 	key := otp.Key{Client: r.Client.ID, Connection: r.Realm, Number: number}
-	redeemed, err := s.Codes.Redeem(ctx, key, r.Source, code)
+	redeemed, err := s.redeem(ctx, r, key, code)
 	if err != nil {
 		return Tokens{Phone: number}, s.notRedeemed(ctx, r, key, redeemed.Attempt, err)
 	}
 	admitted, err := s.admit(ctx, r, number, redeemed.Use)
 	if err != nil {
-		if !errors.Is(err, ErrTier) && !errors.Is(err, otp.ErrInvalidCode) {
+		if !errors.Is(err, ErrTier) && !errors.Is(err, ErrReviewer) && !errors.Is(err, otp.ErrInvalidCode) {
 			s.restore(ctx, key, redeemed.Attempt)
 		}
 		return Tokens{Phone: number}, err
@@ -84,6 +87,10 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		s.restore(ctx, key, redeemed.Attempt)
 		return Tokens{Phone: number}, fmt.Errorf("mint tokens: %w", err)
 	}
+	s.Texts.Redeemed(redeemed.Challenge)
+	if s.NoticeAfter > 0 && redeemed.Failures >= s.NoticeAfter {
+		s.Texts.Notice(number, r.Client)
+	}
 	tokens := Tokens{
 		Minted: minted, Scope: admitted.Scope, Tier: admitted.Tier.Name, SessionID: admitted.SessionID, Phone: number,
 	}
@@ -91,6 +98,24 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		tokens.Refresh = s.RefreshTokens.Token(admitted.SessionID, 0)
 	}
 	return tokens, nil
+}
+
+// redeem uses up the code, within limits. The guess is reserved at its source before it is compared, and
+// given back, off the path, unless it was compared and wrong.
+func (s *Service) redeem(ctx context.Context, r SignInRequest, key otp.Key, code otp.Code) (otp.Redeemed, error) {
+	a := attempt{door: DoorGuess, client: r.Client.ID, from: r.Origin, number: key.Number, tag: s.Codes.Tag(key.Number)}
+	pass, err := s.Sources.Guess(ctx, r.Origin)
+	if err != nil {
+		s.limited(ctx, a, pass.Noted, err)
+		return otp.Redeemed{}, err
+	}
+	redeemed, err := s.Codes.Redeem(ctx, key, r.Origin, guard(pass), code)
+	err = s.settle(pass, err, errors.Is(err, otp.ErrInvalidCode) || outage.Is(err)) // it may have been compared
+	s.limited(ctx, a, append(pass.Noted, redeemed.Noted...), err)
+	if redeemed.Alarm {
+		s.Watch.Alarm(ctx, a.limited(rule.NumberGuesses, false, 0))
+	}
+	return redeemed, err
 }
 
 // check refuses what no code could make good, and fills in what the request left out.
@@ -129,7 +154,7 @@ func (s *Service) notRedeemed(ctx context.Context, r SignInRequest, key otp.Key,
 		if failed := s.Store.Record(ctx, event); failed != nil {
 			return fmt.Errorf("record refusal: %w", failed)
 		}
-	case errors.Is(err, otp.ErrTooManyGuesses):
+	case errors.Is(err, otp.ErrTooManyGuesses), isLimit(err):
 	default:
 		// It may have been redeemed and only the answer lost.
 		s.restore(ctx, key, attempt)
@@ -145,7 +170,8 @@ const maxPlaces = 3
 func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, use string) (token.SignIn, error) {
 	var admitted token.SignIn
 	var refused error
-	identity := account.Identity{Method: account.SMS, Identifier: number.E164()}
+	reviewer := s.reviewer(r.Client.ID, number, s.Now())
+	identity := account.Identity{Method: method(reviewer != nil), Identifier: number.E164()}
 	for attempt := 1; ; attempt++ {
 		place, err := s.place(ctx)
 		if err != nil {
@@ -153,7 +179,7 @@ func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Numbe
 		}
 		err = s.Store.SignIn(ctx, identity, func(found Found) (Entry, error) {
 			var entry Entry
-			admitted, entry, refused = s.decide(r, number, found)
+			admitted, entry, refused = s.decide(r, number, found, reviewer)
 			if entry.Session != nil {
 				entry.Session.CodeUse, entry.Session.Place = use, place
 				admitted.StatusList, admitted.StatusIndex = place.List, place.Index
@@ -184,12 +210,17 @@ func (s *Service) place(ctx context.Context) (session.Place, error) {
 }
 
 // decide is pure but for the clock and new ids: facts in, what to write and what to sign out.
-func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (token.SignIn, Entry, error) {
+func (s *Service) decide(r SignInRequest, number phone.Number, found Found, reviewer *Reviewer) (token.SignIn, Entry, error) {
 	now := found.Now
 	profile := token.Profile{Phone: number}
 	level := s.Tiers.Anonymous()
 	facts := account.Facts{Holder: found.Holder}
-	if len(found.Users) == 1 { // two people with one number match nobody (P6)
+	switch {
+	case reviewer != nil && len(found.Users) > 0:
+		return token.SignIn{}, Entry{Events: []audit.Event{s.reviewed(r, number, found)}}, ErrReviewer
+	case reviewer != nil:
+		level = reviewer.Tier
+	case len(found.Users) == 1: // two people with one number match nobody (P6)
 		user := found.Users[0]
 		facts.UserID, facts.UserAccount = user.ID, found.UserAccount
 		level = s.Tiers.Resolve(user)
@@ -204,14 +235,18 @@ func (s *Service) decide(r SignInRequest, number phone.Number, found Found) (tok
 	decision := account.Match(facts, account.NewSubject)
 	opened := session.Session{
 		SID: session.NewSID(), Subject: decision.Account.Subject, ClientID: r.Client.ID,
-		Method: account.SMS, Identifier: number.E164(), Scope: grantable(r.Scope, r.Client, level), Audience: r.Audience,
+		Method: method(reviewer != nil), Identifier: number.E164(), Scope: grantable(r.Scope, r.Client, level), Audience: r.Audience,
 		Tier: level.Name, Device: session.DeviceName(r.Device), Address: r.Address, LastAddress: r.Address,
 		AuthTime: now, LastUsedAt: now, Family: session.Family{RotatedAt: now},
 	}
 	opened.ExpiresAt = s.Limits.ExpiresAt(opened, now, level.AccessTokenLifetime)
 	event.Kind, event.Actor = audit.SignInSucceeded, opened.Subject
 	event.Subject, event.SID = opened.Subject, opened.SID
-	if len(found.Users) > 1 {
+	switch {
+	case reviewer != nil:
+		event.Reason = "reviewer"
+		opened.ExpiresAt = earlier(opened.ExpiresAt, reviewer.Until)
+	case len(found.Users) > 1:
 		event.Reason = "number_shared"
 	}
 	return about(opened, r.Client, level, now, profile), Entry{
@@ -225,7 +260,7 @@ func about(of session.Session, c *client.Client, level tier.Tier, now time.Time,
 	return token.SignIn{
 		Subject: of.Subject, SessionID: of.SID, ClientID: of.ClientID, Algorithm: c.Algorithm, Audience: of.Audience,
 		Scope: of.Scope, IdentityToken: of.Scope.Has(scope.OpenID), Tier: level, AuthTime: of.AuthTime, IssuedAt: now,
-		Method: of.Method, Profile: profile, StatusList: of.Place.List, StatusIndex: of.Place.Index,
+		Method: amr(of.Method), Profile: profile, StatusList: of.Place.List, StatusIndex: of.Place.Index,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/login"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -202,7 +203,7 @@ func TestAWrongCode(t *testing.T) {
 		require.NotContains(t, e.detail+e.reason+e.actor, right)
 	}
 	elsewhere := p.request(t, "app", alice, right)
-	elsewhere.Source = "198.51.100.7"
+	elsewhere.Origin = origin.Origin{Source: "198.51.100.7", Network: "198.51.100.0/24"}
 	_, err := p.SignIn(t.Context(), elsewhere)
 	require.NoError(t, err, "nobody else is locked out (T5)")
 	require.NotContains(t, p.log.String(), right)

@@ -18,7 +18,7 @@ import (
 
 func (p *parts) start(t *testing.T, app, connection, number string) (login.Started, error) {
 	t.Helper()
-	return p.Start(t.Context(), login.StartRequest{Client: p.client(t, app), Connection: connection, Phone: number, Source: home})
+	return p.Start(t.Context(), login.StartRequest{Client: p.client(t, app), Connection: connection, Phone: number, Origin: home})
 }
 
 // Nobody can learn from a start whom HR knows (U1).
@@ -131,7 +131,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	p := newParts(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := p.Start(ctx, login.StartRequest{Client: p.client(t, "app"), Connection: "sms", Phone: alice, Source: home})
+	_, err := p.Start(ctx, login.StartRequest{Client: p.client(t, "app"), Connection: "sms", Phone: alice, Origin: home})
 	require.True(t, outage.Is(err), "never \"ok\" for want of an answer (X5): %v", err)
 	require.True(t, errors.Is(err, context.Canceled))
 	require.Empty(t, p.texts.texts)

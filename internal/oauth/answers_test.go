@@ -146,7 +146,7 @@ func TestHead(t *testing.T) {
 // it reads is ours.
 func TestBodiesThatBreakOff(t *testing.T) {
 	s := serve(t)
-	head := "POST " + tokenPath + " HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + "\r\nContent-Type: " + jsonType + "\r\n"
+	head := "POST " + tokenPath + " HTTP/1.1\r\nHost: x\r\nOrigin: " + shop + "\r\nContent-Type: " + jsonType + "\r\n"
 	for name, raw := range map[string]string{
 		"chunk without a size": head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
 		"too short":            head + "Content-Length: 200\r\n\r\n{\"client_id\":\"app\"",
@@ -165,7 +165,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 			body, err := io.ReadAll(in.Body)
 			require.NoError(t, err)
 			requireError(t, answer{in.StatusCode, in.Header, string(body)}, 400, "invalid_request", "")
-			require.Equal(t, origin, in.Header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, shop, in.Header.Get("Access-Control-Allow-Origin"))
 		})
 	}
 	require.Zero(t, s.calls())
@@ -205,8 +205,8 @@ func TestSourceIsTheSocket(t *testing.T) {
 	s.post(t, tokenPath, jsonType, tokenRequest.json(t), spoofed...)
 	s.post(t, tokenPath, jsonType, refreshRequest.json(t), spoofed...)
 	s.post(t, revokePath, jsonType, revokeRequest.json(t), spoofed...)
-	require.Equal(t, "127.0.0.1", string(s.starts[0].Source))
-	require.Equal(t, "127.0.0.1", string(s.signIns[0].Source))
+	require.Equal(t, "127.0.0.1", string(s.starts[0].Origin.Source))
+	require.Equal(t, "127.0.0.1", string(s.signIns[0].Origin.Source))
 	require.Equal(t, "127.0.0.1", s.signIns[0].Address)
 	require.Equal(t, "127.0.0.1", s.refreshes[0].Address)
 	require.Equal(t, "127.0.0.1", s.revocations[0].Address)

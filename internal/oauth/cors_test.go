@@ -55,11 +55,11 @@ func TestPreflight(t *testing.T) {
 			}
 			t.Run(rule.path+" "+method, func(t *testing.T) {
 				for _, more := range [][]string{nil, {"Authorization", "Basic %%%"}, {"Content-Type", "text/plain"}} {
-					a := ask(origin, more...)
+					a := ask(shop, more...)
 					require.Contains(t, []int{200, 204}, a.status)
 					require.Empty(t, a.body)
 					want := http.Header{
-						"Access-Control-Allow-Origin":  {origin},
+						"Access-Control-Allow-Origin":  {shop},
 						"Access-Control-Allow-Methods": {rule.methods},
 						"Access-Control-Max-Age":       {"600"},
 					}
@@ -93,8 +93,8 @@ func TestOptionsThatIsNoPreflight(t *testing.T) {
 	for _, rule := range pageRules {
 		for name, headers := range map[string][]string{
 			"plain":          nil,
-			"origin":         {"Origin", origin},
-			"request header": {"Origin", origin, "Access-Control-Request-Headers", "content-type"},
+			"origin":         {"Origin", shop},
+			"request header": {"Origin", shop, "Access-Control-Request-Headers", "content-type"},
 		} {
 			t.Run(rule.path+" "+name, func(t *testing.T) {
 				a := s.do(t, request{method: "OPTIONS", path: rule.path, headers: headers})
@@ -104,7 +104,7 @@ func TestOptionsThatIsNoPreflight(t *testing.T) {
 		}
 	}
 	t.Run("unknown path", func(t *testing.T) {
-		for _, headers := range [][]string{nil, {"Origin", origin, "Access-Control-Request-Method", "POST"}} {
+		for _, headers := range [][]string{nil, {"Origin", shop, "Access-Control-Request-Method", "POST"}} {
 			a := s.do(t, request{method: "OPTIONS", path: "/nope", headers: headers})
 			requireError(t, a, 404, "not_found", "")
 			require.Empty(t, corsHeaders(a))
@@ -115,9 +115,9 @@ func TestOptionsThatIsNoPreflight(t *testing.T) {
 func TestOriginsAreExact(t *testing.T) {
 	s := serve(t)
 	for _, from := range []string{
-		"", "null", "*", stranger, "http://shop.example.com", origin + ":443", origin + ":8443", origin + "/", origin + ".evil.net",
+		"", "null", "*", stranger, "http://shop.example.com", shop + ":443", shop + ":8443", shop + "/", shop + ".evil.net",
 		"https://evil.shop.example.com", "https://shop.example.com@evil.net", "https://shop-example.com",
-		"http://localhost:3000", "http://127.0.0.1", origin + " " + stranger, issuer[:len(issuer)-1],
+		"http://localhost:3000", "http://127.0.0.1", shop + " " + stranger, issuer[:len(issuer)-1],
 	} {
 		for path, good := range doors {
 			t.Run(from+path, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestOriginsAreExact(t *testing.T) {
 func TestErrorsCarryCORS(t *testing.T) {
 	s := serve(t)
 	headers := http.Header{
-		"Access-Control-Allow-Origin":   {origin},
+		"Access-Control-Allow-Origin":   {shop},
 		"Access-Control-Expose-Headers": {"WWW-Authenticate, Retry-After"},
 	}
 	for _, tc := range []struct {
@@ -175,7 +175,7 @@ func TestErrorsCarryCORS(t *testing.T) {
 				if tc.method != "" {
 					method = tc.method
 				}
-				a := s.do(t, request{method, path, []string{"Content-Type", media, "Origin", origin}, strings.NewReader(body)})
+				a := s.do(t, request{method, path, []string{"Content-Type", media, "Origin", shop}, strings.NewReader(body)})
 				if tc.status > 0 {
 					require.Equal(t, tc.status, a.status, a.body)
 				} else {
@@ -196,7 +196,7 @@ func TestErrorsCarryCORS(t *testing.T) {
 			s.forget()
 			s.err, s.cause = login.ErrScope, cause
 			for _, bearer := range []string{"", "Bearer t"} {
-				a := s.do(t, request{method: "GET", path: userInfoPath, headers: []string{"Origin", origin, "Authorization", bearer}})
+				a := s.do(t, request{method: "GET", path: userInfoPath, headers: []string{"Origin", shop, "Authorization", bearer}})
 				require.GreaterOrEqual(t, a.status, 400)
 				require.Equal(t, headers, corsHeaders(a))
 				require.Equal(t, []string{"Origin"}, a.header.Values("Vary"))

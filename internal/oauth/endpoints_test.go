@@ -10,7 +10,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/login"
-	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/scope"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
@@ -141,7 +141,7 @@ func TestWhatReachesTheSignIn(t *testing.T) {
 				require.Len(t, s.signIns, 1)
 				got := s.signIns[0]
 				require.Equal(t, tc.request["client_id"], got.Client.ID)
-				tc.want.Client, tc.want.Source, tc.want.Address = got.Client, otp.Source("127.0.0.1"), "127.0.0.1"
+				tc.want.Client, tc.want.Origin, tc.want.Address = got.Client, origin.Origin{Source: "127.0.0.1", Network: "127.0.0.0/24"}, "127.0.0.1"
 				require.Equal(t, tc.want, got)
 			})
 		}

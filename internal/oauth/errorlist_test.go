@@ -13,7 +13,7 @@ import (
 )
 
 // errorPackages are those whose errors can reach an endpoint.
-var errorPackages = []string{"otp", "phone", "client", "login", "token", "outage", "sms", "statuslist", "session"}
+var errorPackages = []string{"otp", "phone", "client", "login", "token", "outage", "sms", "statuslist", "session", "limit"}
 
 // errorless are those of them that need not export any.
 var errorless = map[string]bool{"session": true}

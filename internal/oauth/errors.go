@@ -14,10 +14,12 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
@@ -76,6 +78,8 @@ func (e *Error) with(cause error) *Error {
 func toError(err error) *Error {
 	var protocol *Error
 	var throttled *otp.ThrottledError
+	var blocked *otp.BlockedError
+	var source *limit.Error
 	var router *echo.HTTPError
 	switch {
 	case errors.As(err, &protocol):
@@ -83,13 +87,19 @@ func toError(err error) *Error {
 	case errors.Is(err, context.Canceled): // nobody is there to read this; the log is
 		return refuse(statusClientClosedRequest, "invalid_request", "The client closed the connection.").with(err)
 	case errors.As(err, &throttled):
-		e := refuse(http.StatusTooManyRequests, "too_many_attempts", "Too many attempts. Wait before trying again.")
-		e.retryAfter = max(throttled.RetryAfter, time.Second)
-		return e
-	case errors.Is(err, otp.ErrInvalidCode): // exact text: mobile SDKs compare it
+		return tooMany(throttled.RetryAfter).with(err)
+	case errors.As(err, &blocked):
+		return tooMany(blocked.RetryAfter).with(err)
+	case errors.As(err, &source) && source.Rule == rule.AllGuessesClosed: // under attack, and not by whom we answer (T4)
+		return unavailable(source.RetryAfter).with(err)
+	case errors.As(err, &source):
+		return tooMany(source.RetryAfter).with(err)
+	case errors.Is(err, login.ErrProvider):
+		return refuse(http.StatusBadRequest, "sms_provider_error", "No text can be sent just now. Try again in a minute.").with(err)
+	case errors.Is(err, otp.ErrInvalidCode), errors.Is(err, login.ErrReviewer): // exact text: mobile SDKs compare it
 		return refuse(http.StatusForbidden, "invalid_grant", wrongCode)
 	case errors.Is(err, otp.ErrTooManyGuesses):
-		return refuse(http.StatusForbidden, "invalid_grant", tooManyAttempts)
+		return refuse(http.StatusForbidden, "invalid_grant", tooManyAttempts).with(err)
 	case errors.Is(err, otp.ErrMalformedCode):
 		return invalidRequest("The code must be six digits.")
 	case errors.Is(err, errNoClient):
@@ -125,13 +135,41 @@ func toError(err error) *Error {
 		return invalidRequest("username is not a phone number that can receive texts.")
 	case errors.Is(err, login.ErrBusy), errors.Is(err, login.ErrPlaceTaken), errors.Is(err, statuslist.ErrStale),
 		errors.Is(err, statuslist.ErrNoRoom), outage.Is(err):
-		e := refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is briefly unavailable. Try again.").with(err)
-		e.retryAfter = outageRetry
-		return e
+		return unavailable(outageRetry).with(err)
 	case errors.As(err, &router):
 		return routerError(router)
 	}
 	return refuse(http.StatusInternalServerError, "server_error", "Something went wrong on our side.").with(err)
+}
+
+// ruleOf is the rule that refused, if one did.
+func ruleOf(err error) rule.Name {
+	var throttled *otp.ThrottledError
+	var blocked *otp.BlockedError
+	var source *limit.Error
+	switch {
+	case errors.As(err, &throttled):
+		return throttled.Rule
+	case errors.As(err, &blocked):
+		return blocked.Rule
+	case errors.As(err, &source):
+		return source.Rule
+	case errors.Is(err, otp.ErrTooManyGuesses):
+		return rule.CodeGuesses
+	}
+	return ""
+}
+
+func tooMany(wait time.Duration) *Error {
+	e := refuse(http.StatusTooManyRequests, "too_many_attempts", "Too many attempts. Wait before trying again.")
+	e.retryAfter = max(wait, time.Second)
+	return e
+}
+
+func unavailable(wait time.Duration) *Error {
+	e := refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is briefly unavailable. Try again.")
+	e.retryAfter = max(wait, time.Second)
+	return e
 }
 
 // startError is toError in the words of /passwordless/start (wire contract 3).
@@ -147,7 +185,7 @@ func startError(err error) *Error {
 	case e.Code == "invalid_request":
 		e.Code = "bad.request"
 	case e.Code == "too_many_attempts":
-		e.Code, e.Description = "too_many_requests", "Too many requests for this number. Wait before asking again."
+		e.Code, e.Description = "too_many_requests", "Too many requests. Wait before asking again."
 	}
 	return e
 }
@@ -155,7 +193,7 @@ func startError(err error) *Error {
 // legacyError is toError in the words of /oauth/ro (wire contract 5).
 func legacyError(err error) *Error {
 	e := toError(err)
-	if errors.Is(err, otp.ErrInvalidCode) || errors.Is(err, otp.ErrTooManyGuesses) {
+	if errors.Is(err, otp.ErrInvalidCode) || errors.Is(err, otp.ErrTooManyGuesses) || errors.Is(err, login.ErrReviewer) {
 		e.Status, e.Code = http.StatusUnauthorized, "invalid_user_password"
 	}
 	return e
@@ -207,6 +245,9 @@ func Fail(c echo.Context, err error) {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
 	}
 	httpserver.Note(c, slog.String("refused", e.Code))
+	if name := ruleOf(err); name != "" {
+		httpserver.Note(c, slog.String("rule", string(name)))
+	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(e.Status)
 		return

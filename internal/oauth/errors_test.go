@@ -11,10 +11,12 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/client"
 	"github.com/latchkey-id/latchkey/internal/httpserver"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
 	"github.com/latchkey-id/latchkey/internal/sms"
 	"github.com/latchkey-id/latchkey/internal/statuslist"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -53,6 +55,9 @@ var (
 	unnumber  = refusal{status: 400, code: "invalid_request", description: mistyped}
 	throttled = refusal{status: 429, code: "too_many_requests", retryAfter: "31"}
 	blocked   = refusal{status: 429, code: "too_many_attempts", retryAfter: "31"} // wire contract 4
+	unsent    = refusal{                                                          // wire contract 3; the same for every number (U4)
+		status: 400, code: "sms_provider_error", description: "No text can be sent just now. Try again in a minute.",
+	}
 	badBearer = refusal{
 		status: 401, code: "invalid_token", description: badToken,
 		challenge: `Bearer error="invalid_token", error_description="` + badToken + `"`,
@@ -77,9 +82,25 @@ var domainErrors = []errorRow{
 		start: refusal{status: 400, code: "bad.request"},
 	},
 	{
-		name: "otp.ThrottledError", err: &otp.ThrottledError{RetryAfter: 30*time.Second + time.Millisecond},
+		name: "otp.ThrottledError", err: &otp.ThrottledError{Rule: rule.ResendGap, RetryAfter: 30*time.Second + time.Millisecond},
 		token: blocked, start: throttled, legacy: blocked,
 	},
+	{
+		name: "otp.BlockedError", err: &otp.BlockedError{Rule: rule.NumberGuesses, RetryAfter: 30*time.Second + time.Millisecond},
+		token: blocked, start: throttled, legacy: blocked,
+	},
+	{
+		name: "limit.Error", err: &limit.Error{Rule: rule.SourceStarts, RetryAfter: 30*time.Second + time.Millisecond, Subject: "192.0.2.1"},
+		token: blocked, start: throttled, legacy: blocked,
+	},
+	{ // Not the caller's doing, so it is not "too many" (T4).
+		name:  "the limit of all together",
+		err:   &limit.Error{Rule: rule.AllGuessesClosed, RetryAfter: 30*time.Second + time.Millisecond},
+		token: refusal{status: 503, code: "temporarily_unavailable", description: brief, retryAfter: "31"},
+	},
+	// These two stay inside: login says the one in limit's words, and only an operator meets the other.
+	{name: "otp.ErrUntrusted", err: otp.ErrUntrusted, token: bare},
+	{name: "limit.ErrNoBlock", err: limit.ErrNoBlock, token: bare},
 	{
 		name: "phone.ErrNotANumber", err: phone.ErrNotANumber, token: unnumber,
 		start: refusal{status: 400, code: "bad.phone_number",
@@ -136,6 +157,12 @@ var domainErrors = []errorRow{
 		token: refusal{status: 403, code: "insufficient_scope", description: "The access token lacks the scope openid.",
 			challenge: `Bearer error="insufficient_scope", error_description="The access token lacks the scope openid."`},
 	},
+	{
+		name: "login.ErrReviewer", err: login.ErrReviewer, // the agreed code is as good as a wrong one (C11)
+		token:  refusal{status: 403, code: "invalid_grant", description: wrongCode},
+		legacy: refusal{status: 401, code: "invalid_user_password", description: wrongCode},
+	},
+	{name: "login.ErrProvider", err: login.ErrProvider, token: unsent},
 	{name: "login.ErrSessionEnded", err: login.ErrSessionEnded, token: badBearer},
 	{name: "login.ErrBusy", err: login.ErrBusy, token: away},
 	{
@@ -163,6 +190,7 @@ var domainErrors = []errorRow{
 	// As app's texter joins them to login's own.
 	{name: "sms.ErrQueueFull", err: fmt.Errorf("%w: %w", login.ErrBusy, sms.ErrQueueFull), token: away},
 	{name: "sms.ErrQueueClosed", err: fmt.Errorf("%w: %w", login.ErrBusy, sms.ErrQueueClosed), token: away},
+	{name: "sms.OutageError", err: fmt.Errorf("%w: %w", login.ErrProvider, &sms.OutageError{Reason: "twilio"}), token: unsent},
 	// These two end in a worker and in a shutdown, never in a request: a bare 500 if one ever did.
 	{name: "sms.Error", err: &sms.Error{Class: "x", Code: 20003, Reason: "twilio"}, token: bare},
 	{name: "sms.UnsentError", err: &sms.UnsentError{Unsent: 3, Err: errors.New("deadline")}, token: bare},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/httpserver"
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/login"
-	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -53,6 +54,8 @@ type Handler struct {
 	Verifiers Verifiers
 
 	StatusLists StatusLists
+	// Company are the networks whose people start from one address.
+	Company origin.Company
 }
 
 // Register mounts the endpoints at the root, where SDKs look for them (wire contract 1).
@@ -104,13 +107,27 @@ func private(c echo.Context) {
 	c.Response().Header().Set("Cache-Control", "no-store")
 }
 
-// source is where the request comes from, as limits see it.
-func source(c echo.Context) otp.Source {
-	addr, err := netip.ParseAddr(c.RealIP())
-	if err != nil { // no address at all, as on a Unix socket: all such are one source
-		return "unknown"
+// origin is where the request comes from, as limits see it.
+func (h *Handler) origin(c echo.Context) origin.Origin {
+	addr, _ := netip.ParseAddr(c.RealIP()) // none at all on a Unix socket
+	return h.Company.Of(addr)
+}
+
+// forwardedFor is the header in which a backend names the address of the person it asks for (wire
+// contract 1). Its value counts as the origin, and for nothing else.
+const forwardedFor = "auth0-forwarded-for"
+
+// originFor is origin, or what app says it is: only a client that has authenticated, and that the
+// settings allow to, is believed (O15). Of several values none is: the caller of a careless backend may
+// have put one of them there.
+func (h *Handler) originFor(c echo.Context, app *client.Client) origin.Origin {
+	said := c.Request().Header.Values(forwardedFor)
+	if app.ForwardsFor && app.Confidential() && len(said) == 1 {
+		if addr, err := netip.ParseAddr(strings.TrimSpace(said[0])); err == nil {
+			return h.Company.Of(addr)
+		}
 	}
-	return otp.SourceOf(addr)
+	return h.origin(c)
 }
 
 // scopes are those that discovery names.

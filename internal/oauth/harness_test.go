@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/keyring"
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/scope"
@@ -27,7 +29,7 @@ import (
 
 const (
 	issuer = "https://login.example.com/"
-	origin = "https://shop.example.com"
+	shop   = "https://shop.example.com"
 	alice  = "+447700900123"
 
 	// Secrets and ids that only a reader of both layers of Basic gets right.
@@ -192,6 +194,9 @@ func (fakeLists) Token(id string) (statuslist.Served, error) {
 	return statuslist.Served{}, statuslist.ErrUnknownList
 }
 
+// company are the networks that a listed origin is in; a test's own address is in none.
+var company = origin.Company{netip.MustParsePrefix("203.0.113.0/28"), netip.MustParsePrefix("2001:db8:1::/48")}
+
 // testServer is the public listener as app builds it, over loopback, with a fake domain behind it.
 type testServer struct {
 	*fakeLogin
@@ -206,10 +211,12 @@ type testServer struct {
 func registry() *client.Registry {
 	both := []client.Grant{client.Passwordless, client.LegacyRO}
 	return client.NewRegistry([]client.Client{
-		{ID: "app", Grants: both[:1], Origins: []string{origin}, Algorithm: "RS256"},
+		{ID: "app", Grants: both[:1], Origins: []string{shop}, Algorithm: "RS256"},
 		{ID: "web", Secret: webSecret, Grants: both[:1], Algorithm: "RS256"},
 		{ID: oddID, Secret: oddSecret, Grants: both[:1], Algorithm: "ES256"},
 		{ID: "legacy", Grants: both[1:], Algorithm: "RS256"},
+		{ID: "backend", Secret: webSecret, Grants: both, Algorithm: "RS256", ForwardsFor: true},
+		{ID: "boaster", Grants: both, Algorithm: "RS256", ForwardsFor: true}, // the setting means nothing without a secret
 	}, false)
 }
 
@@ -239,7 +246,7 @@ func serve(t *testing.T) *testServer {
 			s.routes = append(s.routes, route)
 		},
 	})
-	handler := &oauth.Handler{Issuer: issuer, Clients: registry(), Login: s.fakeLogin, Keys: fakeKeys{}, StatusLists: fakeLists{}}
+	handler := &oauth.Handler{Issuer: issuer, Clients: registry(), Login: s.fakeLogin, Keys: fakeKeys{}, StatusLists: fakeLists{}, Company: company}
 	require.NoError(t, handler.Register(server.Echo))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
@@ -282,4 +289,23 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// lastLine checks what the log says of the last request.
+func (s *testServer) lastLine(t *testing.T, texts ...string) {
+	t.Helper()
+	line := s.newest()
+	for _, text := range texts {
+		require.Contains(t, line, text)
+	}
+}
+
+func (s *testServer) lastLineLacks(t *testing.T, text string) {
+	t.Helper()
+	require.NotContains(t, s.newest(), text)
+}
+
+func (s *testServer) newest() string {
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	return lines[len(lines)-1]
 }

@@ -179,7 +179,7 @@ func TestIntrospectDuringAnOutage(t *testing.T) {
 // Introspection is for services with a secret, which no page can keep.
 func TestIntrospectIsNotForPages(t *testing.T) {
 	s := serve(t)
-	for _, from := range []string{origin, stranger, "null"} {
+	for _, from := range []string{shop, stranger, "null"} {
 		a := s.post(t, introspectPath, formType, introspectRequest.form(), "Origin", from)
 		require.Equal(t, 200, a.status)
 		require.Empty(t, corsHeaders(a))

@@ -72,7 +72,7 @@ func (h *Handler) discovery() (echo.HandlerFunc, error) {
 func (h *Handler) jwks(c echo.Context) error {
 	keys := h.Keys.JWKS()
 	if h.Verifiers != nil && c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") != "*" {
-		h.Verifiers.Seen(c.Request().UserAgent(), string(source(c)), keys.Revision)
+		h.Verifiers.Seen(c.Request().UserAgent(), string(h.origin(c).Source), keys.Revision)
 	}
 	control := "public, max-age=" + strconv.Itoa(int(keys.MaxAge/time.Second))
 	return cached(c, keys.Body, echo.MIMEApplicationJSON, keys.ETag, control)

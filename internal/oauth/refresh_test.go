@@ -32,7 +32,7 @@ func TestWhatReachesTheRefresh(t *testing.T) {
 		{"a scope of nothing valid is one", bare.with("scope", `"`), login.RefreshRequest{Token: "v1.opaque", Scope: scope.Set{}}},
 		{"an audience", bare.with("audience", "https://api.example.com"), login.RefreshRequest{Token: "v1.opaque", Audience: "https://api.example.com"}},
 		{"an empty audience", bare.with("audience", ""), login.RefreshRequest{Token: "v1.opaque"}},
-		{"a stray redirect_uri", bare.with("redirect_uri", origin+"/callback"), login.RefreshRequest{Token: "v1.opaque"}},
+		{"a stray redirect_uri", bare.with("redirect_uri", shop+"/callback"), login.RefreshRequest{Token: "v1.opaque"}},
 		{"members of other grants", bare.with("username", alice, "otp", "123456", "realm", "email", "code", "x", "token", "x"),
 			login.RefreshRequest{Token: "v1.opaque"}},
 		{"unknown members", bare.with("auth0Client", "x", "device", "Pixel", "", "x"), login.RefreshRequest{Token: "v1.opaque"}},
@@ -104,13 +104,13 @@ func TestTheRefreshTokenInAnswers(t *testing.T) {
 			t.Run(tc.name+path, func(t *testing.T) {
 				s.forget()
 				s.tokens = tc.tokens
-				a := s.post(t, path, formType, good.form(), "Origin", origin)
+				a := s.post(t, path, formType, good.form(), "Origin", shop)
 				require.Equal(t, 200, a.status, a.body)
 				requireJSON(t, a)
 				require.JSONEq(t, tc.want, a.body)
 				require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 				require.Equal(t, "no-cache", a.header.Get("Pragma"))
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+				require.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 				var body map[string]any
 				require.NoError(t, json.Unmarshal([]byte(a.body), &body))
 				for name, value := range body {
@@ -178,9 +178,9 @@ func TestRefreshRefusals(t *testing.T) {
 			t.Run(name+" "+media, func(t *testing.T) {
 				s.forget()
 				s.err = tc.err
-				a := s.post(t, tokenPath, media, refreshRequest.as(t, media), "Origin", origin)
+				a := s.post(t, tokenPath, media, refreshRequest.as(t, media), "Origin", shop)
 				requireError(t, a, tc.status, tc.code, tc.description)
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+				require.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 				require.Empty(t, a.header.Values("WWW-Authenticate"))
 				retry := ""
 				if tc.status == 503 {

@@ -45,13 +45,13 @@ func TestWhatReachesTheRevocation(t *testing.T) {
 		for _, media := range bothTypes {
 			t.Run(tc.name+" "+media, func(t *testing.T) {
 				s.forget()
-				headers := []string{"Origin", origin}
+				headers := []string{"Origin", shop}
 				if tc.authorization != "" {
 					headers = append(headers, "Authorization", tc.authorization)
 				}
 				a := s.post(t, revokePath, media, tc.request.as(t, media), headers...)
 				requireRevoked(t, a)
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+				require.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 				require.Len(t, s.revocations, 1)
 				require.Equal(t, 1, s.calls())
 				got := s.revocations[0]
@@ -95,10 +95,10 @@ func TestRevokeEverywhere(t *testing.T) {
 		check := func(t *testing.T, media, body string) {
 			t.Helper()
 			s.forget()
-			a := s.post(t, revokePath, media, body, "Origin", origin)
+			a := s.post(t, revokePath, media, body, "Origin", shop)
 			if tc.refused {
 				requireError(t, a, 400, "invalid_request", "everywhere must be true or false.")
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+				require.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 				require.Zero(t, s.calls(), "nothing is revoked")
 				return
 			}
@@ -151,10 +151,10 @@ func TestRevokeByAnImpostor(t *testing.T) {
 	} {
 		for _, media := range bothTypes {
 			t.Run(name+" "+media, func(t *testing.T) {
-				a := s.post(t, revokePath, media, request.as(t, media), "Origin", origin)
+				a := s.post(t, revokePath, media, request.as(t, media), "Origin", shop)
 				requireError(t, a, 401, "invalid_client", "")
 				require.Empty(t, a.header.Values("WWW-Authenticate"))
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+				require.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 			})
 		}
 	}
@@ -168,7 +168,7 @@ func TestRevokeByAnImpostor(t *testing.T) {
 func TestRevokeDuringAnOutage(t *testing.T) {
 	s := serve(t)
 	s.err = outage.Wrap("database", errors.New("dial tcp 10.0.0.1:5432"))
-	a := s.post(t, revokePath, jsonType, revokeRequest.json(t), "Origin", origin)
+	a := s.post(t, revokePath, jsonType, revokeRequest.json(t), "Origin", shop)
 	requireError(t, a, 503, "temporarily_unavailable", brief)
 	require.Equal(t, "5", a.header.Get("Retry-After"))
 	require.Equal(t, "WWW-Authenticate, Retry-After", a.header.Get("Access-Control-Expose-Headers"))

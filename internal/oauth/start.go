@@ -34,7 +34,8 @@ func (h *Handler) start(c echo.Context) error {
 		return err
 	}
 	started, err := h.Login.Start(c.Request().Context(), login.StartRequest{
-		Client: app, Connection: connection, Phone: number, Source: source(c),
+		Client: app, Connection: connection, Phone: number, Origin: h.originFor(c, app),
+		Language: c.Request().Header.Get("X-Request-Language"),
 	})
 	noteNumber(c, started.Phone)
 	if err != nil {

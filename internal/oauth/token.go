@@ -84,7 +84,7 @@ func (h *Handler) signIn(c echo.Context, p params, app *client.Client, grant cli
 	request := login.SignInRequest{
 		Client: app, Grant: grant, Phone: needed[0], Code: needed[1], Realm: needed[2],
 		Scope: asked(optional[0]), Audience: optional[1], Device: optional[2],
-		Source: source(c), Address: c.RealIP(),
+		Origin: h.originFor(c, app), Address: c.RealIP(),
 	}
 	if request.Device == "" {
 		request.Device = c.Request().UserAgent()

@@ -15,6 +15,7 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	texts    *prometheus.CounterVec
+	limitMetrics
 }
 
 // Watched are what metrics ask when they are read.
@@ -28,20 +29,25 @@ type Watched struct {
 	Keys            func() []keyring.Standing
 	KeyFailures     func() int64
 	VerifiersBehind func() map[string]int
+	// Spending is what texts cost today, Breakers are those that are open.
+	Spending func() Spending
+	Breakers func() []Breaker
 }
 
 // NewMetrics returns metrics in a registry of their own.
 func NewMetrics(watched Watched) *Metrics {
 	m := &Metrics{
-		Registry: prometheus.NewRegistry(),
+		Registry:     prometheus.NewRegistry(),
+		limitMetrics: newLimitMetrics(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "latchkey_http_request_duration_seconds", Help: "Requests by listener, route and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"listener", "route", "method", "status"}),
 		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_sms_total", Help: "Texts by what became of them: accepted by the provider, or the class of failure.",
-		}, []string{"result"}),
+			Name: "latchkey_sms_total", Help: "Texts by country and by what became of them: accepted by a provider, or the class of failure.",
+		}, []string{"country", "result"}),
 	}
+	m.register(m.Registry)
 	m.Registry.MustRegister(m.requests, m.texts, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -50,7 +56,7 @@ func NewMetrics(watched Watched) *Metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_status_list_age_seconds", Help: "How long ago revocations were last read into the status lists.",
 		}, func() float64 { return watched.ListAge().Seconds() }),
-		newKeyCollector(watched))
+		newKeyCollector(watched), smsCollector{watched})
 	return m
 }
 
@@ -61,8 +67,8 @@ func (m *Metrics) Observe(listener string) func(route, method string, status int
 	}
 }
 
-// Text counts a text by result.
-func (m *Metrics) Text(result string) { m.texts.WithLabelValues(result).Inc() }
+// Text counts a text by country (ISO 3166) and result.
+func (m *Metrics) Text(country, result string) { m.texts.WithLabelValues(country, result).Inc() }
 
 // knownMethod keeps a caller from making labels of its own.
 func knownMethod(method string) string {

@@ -131,10 +131,12 @@ func TestMetrics(t *testing.T) {
 		{Algorithm: keyring.ES256, Age: time.Minute, Rotates: -90 * time.Second},
 		{Algorithm: keyring.EdDSA, Age: time.Hour, Rotates: -time.Hour, Never: true},
 	}, int64(5), map[string]int{keyring.RS256: 2, keyring.ES256: 0}
+	spending, open := ops.Spending{Spent: 1.25, Budget: 20}, []ops.Breaker{{Provider: "twilio"}, {Provider: "twilio", Country: "FR"}}
 	m := ops.NewMetrics(ops.Watched{
 		Queued: func() int { return waiting }, ListAge: func() time.Duration { return age },
 		Keys: func() []keyring.Standing { return standings }, KeyFailures: func() int64 { return failures },
 		VerifiersBehind: func() map[string]int { return behind },
+		Spending:        func() ops.Spending { return spending }, Breakers: func() []ops.Breaker { return open },
 	})
 	observe := m.Observe("public")
 	observe("/oauth/token", "POST", 200, 3*time.Millisecond)
@@ -146,9 +148,14 @@ func TestMetrics(t *testing.T) {
 	for _, known := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		m.Observe("admin")("/admin", known, 405, time.Millisecond)
 	}
-	m.Text("accepted")
-	m.Text("accepted")
-	m.Text("blocked")
+	m.Text("GB", "accepted")
+	m.Text("GB", "accepted")
+	m.Text("FR", "withheld")
+	m.Limited("source_starts", "start", "refused")
+	m.Limited("source_starts", "start", "recorded")
+	m.Limited("source_starts", "start", "refused")
+	m.Alarm("breaker_open")
+	m.Delivery("GB", "delivered")
 
 	h := &ops.Handler{Registry: m.Registry}
 	answer := serve(t, h, http.MethodGet, "/metrics")
@@ -162,8 +169,16 @@ func TestMetrics(t *testing.T) {
 		count + `{listener="admin",method="GET",route="/admin",status="405"} 1`,
 		count + `{listener="admin",method="OPTIONS",route="/admin",status="405"} 1`,
 		`latchkey_http_request_duration_seconds_sum{listener="public",method="POST",route="/oauth/token",status="200"} 2.003`,
-		`latchkey_sms_total{result="accepted"} 2`,
-		`latchkey_sms_total{result="blocked"} 1`,
+		`latchkey_sms_total{country="GB",result="accepted"} 2`,
+		`latchkey_sms_total{country="FR",result="withheld"} 1`,
+		`latchkey_limit_decisions_total{door="start",outcome="refused",rule="source_starts"} 2`,
+		`latchkey_limit_decisions_total{door="start",outcome="recorded",rule="source_starts"} 1`,
+		`latchkey_alarms_total{alarm="breaker_open"} 1`,
+		`latchkey_sms_deliveries_total{country="GB",status="delivered"} 1`,
+		"# TYPE latchkey_sms_spent gauge\nlatchkey_sms_spent 1.25\n",
+		"latchkey_sms_budget 20\n",
+		`latchkey_sms_breaker_open{country="",provider="twilio"} 1`,
+		`latchkey_sms_breaker_open{country="FR",provider="twilio"} 1`,
 		`latchkey_sms_queue_length 3`,
 		"# TYPE latchkey_status_list_age_seconds gauge\nlatchkey_status_list_age_seconds 1.5\n",
 		"# TYPE latchkey_signing_key_age_seconds gauge\n",
@@ -182,12 +197,16 @@ func TestMetrics(t *testing.T) {
 	require.NotContains(t, text, `latchkey_signing_key_rotation_seconds{algorithm="EdDSA"}`, "it is done by hand")
 	waiting, age = 0, 2*time.Hour
 	standings, failures = standings[:1], 6
+	spending, open = ops.Spending{Spent: 0.0079, Budget: 40}, nil
 	text = serve(t, h, http.MethodGet, "/metrics").Body.String()
 	require.Contains(t, text, "latchkey_sms_queue_length 0\n")
 	require.Contains(t, text, "latchkey_status_list_age_seconds 7200\n", "it is asked for anew each time")
 	require.NotContains(t, text, "latchkey_status_list_age_seconds{", "of all lists at once: no label by list")
 	require.Contains(t, text, "latchkey_key_rotation_failures_total 6\n")
 	require.NotContains(t, text, `latchkey_signing_key_age_seconds{algorithm="ES256"}`, "an algorithm that is gone")
+	require.Contains(t, text, "latchkey_sms_spent 0.0079\n")
+	require.Contains(t, text, "latchkey_sms_budget 40\n")
+	require.NotContains(t, text, "latchkey_sms_breaker_open{", "a breaker that has closed")
 	ops.NewMetrics(nothing()) // twice in one process, as tests and dev need
 }
 
@@ -195,5 +214,6 @@ func nothing() ops.Watched {
 	return ops.Watched{
 		Queued: func() int { return 0 }, ListAge: func() time.Duration { return 0 },
 		Keys: func() []keyring.Standing { return nil }, KeyFailures: func() int64 { return 0 }, VerifiersBehind: func() map[string]int { return nil },
+		Spending: func() ops.Spending { return ops.Spending{} }, Breakers: func() []ops.Breaker { return nil },
 	}
 }

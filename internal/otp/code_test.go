@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -119,20 +118,6 @@ func TestACodeHidesFromLogs(t *testing.T) {
 			require.GreaterOrEqual(t, strings.Count(written.String(), "******"), 5)
 			hides(t, name, written.String())
 		})
-	}
-}
-
-func TestSourceOf(t *testing.T) {
-	for address, want := range map[string]otp.Source{
-		"192.0.2.7":                      "192.0.2.7",
-		"::ffff:192.0.2.7":               "192.0.2.7",
-		"2001:db8:1:2:3:4:5:6":           "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff:ffff:ffff:ff": "2001:db8:1:2::/64",
-		"2001:db8:1:3::1":                "2001:db8:1:3::/64",
-		"fe80::1%eth0":                   "fe80::/64",
-		"::1":                            "::/64",
-	} {
-		require.Equal(t, want, otp.SourceOf(netip.MustParseAddr(address)), address)
 	}
 }
 

@@ -14,4 +14,8 @@
 // (security requirement C9). What rests in a store is a random nonce and a keyed digest; the code
 // is derived from the nonce with a server key, so it is readable nowhere and can be sent again
 // (C7). Counting, comparing and using up a code is one atomic step of the store (C3, C4, T8).
+//
+// Beside its challenges a number has a log of wrong guesses and of texts, and the networks that it was
+// signed in with from (T1, T2, M3, T5). The rules over them are pure functions of Limits and a Number;
+// a store that counts in another language is held to them by otptest.
 package otp

@@ -14,13 +14,14 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/store/redis"
 )
 
-const home otp.Source = "192.0.2.1"
+var home = origin.Origin{Source: "192.0.2.1", Network: "192.0.2.0/24"}
 
 var secret = bytes.Repeat([]byte("s"), 32)
 
@@ -32,22 +33,22 @@ type parts struct {
 	store  otp.Store
 }
 
-func newParts(t *testing.T) parts {
+func newParts(t *testing.T, reviewers ...otp.Reviewer) parts {
 	t.Helper()
 	client, stop := redis.InProcess()
 	t.Cleanup(stop)
 	clock := otptest.NewClock()
 	store := redis.NewChallenges(client, "t:", otptest.Limits).WithClock(clock.Now)
-	service, err := otp.NewService(store, secret)
+	service, err := otp.NewService(store, secret, otp.Options{Reviewers: reviewers, Now: clock.Now})
 	require.NoError(t, err)
 	return parts{service, clock, client, store}
 }
 
 // redeem is for tests that have nothing to give back.
 func redeem(ctx context.Context, s interface {
-	Redeem(context.Context, otp.Key, otp.Source, otp.Code) (otp.Redeemed, error)
-}, key otp.Key, from otp.Source, code otp.Code) error {
-	_, err := s.Redeem(ctx, key, from, code)
+	Redeem(context.Context, otp.Key, origin.Origin, otp.Guard, otp.Code) (otp.Redeemed, error)
+}, key otp.Key, from origin.Origin, code otp.Code) error {
+	_, err := s.Redeem(ctx, key, from, otp.Guard{}, code)
 	return err
 }
 
@@ -60,7 +61,7 @@ func keyFor(t *testing.T, e164 string) otp.Key {
 
 func (p parts) start(t *testing.T, key otp.Key) otp.Started {
 	t.Helper()
-	started, err := p.Start(t.Context(), key, home)
+	started, err := p.Start(t.Context(), key, home, otp.Guard{})
 	require.NoError(t, err)
 	return started
 }
@@ -73,7 +74,7 @@ func another(code otp.Code) otp.Code {
 
 func TestNewServiceRefusesAShortSecret(t *testing.T) {
 	for size, ok := range map[int]bool{0: false, 31: false, 32: true, 64: true} {
-		_, err := otp.NewService(nil, make([]byte, size))
+		_, err := otp.NewService(nil, make([]byte, size), otp.Options{})
 		require.Equal(t, ok, err == nil, size)
 	}
 }
@@ -108,10 +109,10 @@ func TestAResendIsTheSameCode(t *testing.T) {
 // A replica is a Service with the same secret and the same Redis.
 func TestReplicasShareCodes(t *testing.T) {
 	p, key := newParts(t), keyFor(t, "+447700900123")
-	replica, err := otp.NewService(p.store, secret)
+	replica, err := otp.NewService(p.store, secret, otp.Options{})
 	require.NoError(t, err)
 	first := p.start(t, key)
-	second, err := replica.Start(t.Context(), key, home)
+	second, err := replica.Start(t.Context(), key, home, otp.Guard{})
 	require.NoError(t, err)
 	require.Equal(t, first.ID, second.ID)
 	require.Equal(t, string(first.Code), string(second.Code))
@@ -121,7 +122,7 @@ func TestReplicasShareCodes(t *testing.T) {
 func TestAnotherSecretMakesLivingCodesWrong(t *testing.T) {
 	p, key := newParts(t), keyFor(t, "+447700900123")
 	first := p.start(t, key)
-	stranger, err := otp.NewService(p.store, bytes.Repeat([]byte("x"), 32))
+	stranger, err := otp.NewService(p.store, bytes.Repeat([]byte("x"), 32), otp.Options{})
 	require.NoError(t, err)
 	require.ErrorIs(t, redeem(t.Context(), stranger, key, home, first.Code), otp.ErrInvalidCode)
 	require.NoError(t, redeem(t.Context(), p, key, home, first.Code))
@@ -146,7 +147,7 @@ func TestWhatRestsRevealsNothing(t *testing.T) {
 	started := p.start(t, key)
 	require.ErrorIs(t, redeem(t.Context(), p, key, home, another(started.Code)), otp.ErrInvalidCode)
 	p.reveals(t, started)
-	redeemed, err := p.Redeem(t.Context(), key, home, started.Code)
+	redeemed, err := p.Redeem(t.Context(), key, home, otp.Guard{}, started.Code)
 	require.NoError(t, err)
 	p.reveals(t, started)
 	require.NoError(t, p.Restore(t.Context(), key, redeemed.Attempt))
@@ -171,10 +172,7 @@ func (p parts) reveals(t *testing.T, started otp.Started) {
 		if !strings.Contains(name, ":challenge:") {
 			fields, err := p.client.HGetAll(t.Context(), name).Result()
 			require.NoError(t, err)
-			gap := p.clock.Now().Add(otptest.Limits.ResendGap)
-			require.Equal(t, map[string]string{
-				"until": strconv.FormatInt(gap.UnixMilli(), 10), "asked": strconv.FormatInt(gap.UnixMilli(), 10), "by": string(started.Text),
-			}, fields)
+			p.revealsNothingOfTheNumber(t, fields, secrets)
 			continue
 		}
 		challenges++
@@ -182,13 +180,13 @@ func (p parts) reveals(t *testing.T, started otp.Started) {
 		require.NoError(t, err)
 		for field, value := range fields {
 			switch field {
-			case "n", "d", "u", "a":
+			case "n", "d", "u", "a", "o":
 				for _, hidden := range secrets {
 					require.NotContains(t, value, hidden, field)
 				}
 			case "e":
 				require.Equal(t, strconv.FormatInt(p.clock.Now().Add(started.Left).UnixMilli(), 10), value)
-			case "g", "r", "s:" + string(home):
+			case "g", "r", "f", "s:" + string(home.Source):
 				require.Equal(t, "1", value)
 			default:
 				t.Fatalf("a field that nobody has looked at: %s", field)
@@ -198,11 +196,35 @@ func (p parts) reveals(t *testing.T, started otp.Started) {
 	require.Equal(t, 1, challenges)
 }
 
+// Each line begins with the time, in which any digits may stand.
+func (p parts) revealsNothingOfTheNumber(t *testing.T, fields map[string]string, secrets []string) {
+	t.Helper()
+	now := strconv.FormatInt(p.clock.Now().UnixMilli(), 10)
+	for field, value := range fields {
+		switch field {
+		case "guesses", "texts", "networks":
+			for line := range strings.Lines(value) {
+				at, rest, _ := strings.Cut(line, " ")
+				require.Equal(t, now, at)
+				for _, hidden := range secrets {
+					require.NotContains(t, rest, hidden, field)
+				}
+			}
+		case "row":
+			require.Contains(t, []string{"0", "1"}, value)
+		case "last":
+			require.Equal(t, now, value)
+		default:
+			t.Fatalf("a field that nobody has looked at: %s", field)
+		}
+	}
+}
+
 func TestRestore(t *testing.T) {
 	p, key := newParts(t), keyFor(t, "+447700900123")
 	started := p.start(t, key)
 	require.NoError(t, p.Restore(t.Context(), key, "nothing yet"), "nothing to give back")
-	redeemed, err := p.Redeem(t.Context(), key, home, started.Code)
+	redeemed, err := p.Redeem(t.Context(), key, home, otp.Guard{}, started.Code)
 	require.NoError(t, err)
 
 	require.NoError(t, p.Restore(t.Context(), key, "somebody else's"))
@@ -224,7 +246,7 @@ func TestUnsentFreesTheGapForEveryClient(t *testing.T) {
 	require.False(t, p.start(t, key).Send)
 	web := key
 	web.Client = "web"
-	_, err := p.Start(t.Context(), web, home)
+	_, err := p.Start(t.Context(), web, home, otp.Guard{})
 	var throttled *otp.ThrottledError
 	require.ErrorAs(t, err, &throttled, "the gap is the number's, whichever client asks")
 	require.InDelta(t, otptest.Limits.ResendGap.Seconds(), throttled.RetryAfter.Seconds(), 1)
@@ -241,7 +263,7 @@ func TestErrorsOfTheStoreComeThrough(t *testing.T) {
 	p, key := newParts(t), keyFor(t, "+447700900123")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := p.Start(ctx, key, home)
+	_, err := p.Start(ctx, key, home, otp.Guard{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, redeem(ctx, p, key, home, "123456"), context.Canceled)
 	require.ErrorIs(t, p.Restore(ctx, key, "123456"), context.Canceled)

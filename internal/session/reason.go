@@ -24,6 +24,8 @@ const (
 	SignedOutEverywhere Reason = "signed_out_everywhere"
 	// TooMany ends the oldest session of a person who has more than the limit.
 	TooMany Reason = "too_many_sessions"
+	// ReviewerOver ends an app-store reviewer's session whose time is over, or whose number is a person's now.
+	ReviewerOver Reason = "reviewer_over"
 	// Operator is an operator's doing; the audit has their words.
 	Operator Reason = "operator"
 )

@@ -13,6 +13,7 @@ const (
 	Provider        Class = "provider"         // the provider failed, and surely did not send
 	UnknownOutcome  Class = "unknown_outcome"  // it may have been sent
 	Late            Class = "late"             // the code's time was over before it could be sent
+	Withheld        Class = "withheld"         // kept back by a rule of ours; no provider was asked
 )
 
 // Definite reports whether a message that failed so was surely not sent. Only then may the person

@@ -1,6 +1,7 @@
 // Package sms gets a text to a phone: the port that providers implement, the classes of failure
-// with what is done about each, the wording of the code text, and the queue that sends off the
-// request path. It knows neither who the person is nor how a code is made.
+// with what is done about each, how many segments a text takes, and the queue that sends off the
+// request path. It knows neither who the person is nor how a code is made; what texts say is in
+// wording.
 //
 //	Enqueue ─► queued ─ worker ─► Sender.Send ─► accepted
 //	   │                             ├─ definite failure, worth repeating ─► again, bounded

@@ -149,6 +149,13 @@ func (q *Queue) Len() int {
 	return len(q.ready) + len(q.waiting)
 }
 
+// Idle reports whether no text waits or is being sent.
+func (q *Queue) Idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ready)+len(q.waiting)+q.sending == 0
+}
+
 // Drain stops taking texts and returns when all that were taken have been sent or have failed. It
 // does not wait for retries: a text that waits for one gets it at once, and each failure is final.
 // When ctx ends first, the workers are cancelled and the error is an *UnsentError.

@@ -22,6 +22,8 @@ const (
 func nextTry(e *Error, tries int, left time.Duration, spread float64) (wait time.Duration, again bool) {
 	var most int
 	switch {
+	case e.Final: // the other provider was the second try
+		return 0, false
 	case e.Class == Rate && e.Status == tooManyRequests:
 		most = 3
 	case e.Class == Provider && e.RetryAfter <= longestOutage:

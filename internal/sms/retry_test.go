@@ -31,6 +31,8 @@ func TestNextTry(t *testing.T) {
 		{"provider, away for long", Error{Class: Provider, RetryAfter: 33 * s}, 1, 300 * s, 0, 0, false},
 		{"provider, code would be over", Error{Class: Provider}, 1, 4 * s, 1, 0, false},
 		{"provider, only once", Error{Class: Provider, Status: 503}, 2, 300 * s, 0, 0, false},
+		{"provider, and a second one", Error{Class: Provider, Status: 503, Final: true}, 1, 300 * s, 0, 0, false},
+		{"429 from a second provider", Error{Class: Rate, Status: 429, Final: true}, 1, 300 * s, 0, 0, false},
 		{"unknown outcome", Error{Class: UnknownOutcome}, 1, 300 * s, 0, 0, false},
 		{"unknown outcome with 429", Error{Class: UnknownOutcome, Status: 429}, 1, 300 * s, 0, 0, false},
 		{"number permanent", Error{Class: NumberPermanent}, 1, 300 * s, 0, 0, false},
@@ -39,6 +41,7 @@ func TestNextTry(t *testing.T) {
 		{"risk blocked", Error{Class: RiskBlocked}, 1, 300 * s, 0, 0, false},
 		{"our config", Error{Class: OurConfig}, 1, 300 * s, 0, 0, false},
 		{"late", Error{Class: Late}, 1, 300 * s, 0, 0, false},
+		{"withheld", Error{Class: Withheld}, 1, 300 * s, 0, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			wait, again := nextTry(&tc.e, tc.tries, tc.left, tc.spread)
@@ -50,7 +53,7 @@ func TestNextTry(t *testing.T) {
 }
 
 func TestOnlyAnUnknownOutcomeIsIndefinite(t *testing.T) {
-	for _, c := range []Class{NumberPermanent, NumberTemporary, OptedOut, RiskBlocked, OurConfig, Rate, Provider, UnknownOutcome, Late} {
+	for _, c := range []Class{NumberPermanent, NumberTemporary, OptedOut, RiskBlocked, OurConfig, Rate, Provider, UnknownOutcome, Late, Withheld} {
 		if got, want := (&Error{Class: c}).Definite(), c != UnknownOutcome; got != want {
 			t.Errorf("%s: Definite = %t, want %t", c, got, want)
 		}

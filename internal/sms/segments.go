@@ -3,6 +3,7 @@ package sms
 import (
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The GSM-7 alphabet (3GPP TS 23.038 §6.2.1). Each character of the extension table is sent as an
@@ -28,6 +29,25 @@ func Segments(body string) (n int, gsm7 bool) {
 		return parts(body, utf16.RuneLen, singleUCS2, partUCS2), false
 	}
 	return parts(body, septets, singleGSM7, partGSM7), true
+}
+
+// Units returns how many units body takes of its alphabet, GSM-7 where that suffices and UCS-2
+// otherwise, and how many one text holds.
+func Units(body string) (used, holds int) {
+	if strings.ContainsFunc(body, outsideGSM7) {
+		return units(body, utf16.RuneLen), singleUCS2
+	}
+	return units(body, septets), singleGSM7
+}
+
+// OutsideGSM7 returns the first character of body that makes it UCS-2, if there is one.
+func OutsideGSM7(body string) (r rune, found bool) {
+	at := strings.IndexFunc(body, outsideGSM7)
+	if at < 0 {
+		return 0, false
+	}
+	r, _ = utf8.DecodeRuneInString(body[at:])
+	return r, true
 }
 
 // parts counts greedily, because an escape pair or a surrogate pair is not cut in two: a split

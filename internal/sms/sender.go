@@ -8,12 +8,33 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
+)
+
+// Kind is what a text is for.
+type Kind string
+
+// Kinds of texts.
+const (
+	KindCode   Kind = "code"
+	KindNotice Kind = "notice" // tells a person about a sign-in
+	KindTest   Kind = "test"   // an operator's own
 )
 
 // Message is one text on its way to a phone.
 type Message struct {
 	To   phone.Number
 	Body string
+	Kind Kind
+	// Country is that of To, ISO 3166-1 alpha-2; empty where nobody has looked yet.
+	Country string
+	// Challenge names the code in it, and ClientID the app that asked; empty where there is none.
+	Challenge string
+	ClientID  string
+	// Trusted says that whoever asked for it did so from a place that is trusted for the number,
+	// Listed that it was a network of the company's own.
+	Trusted bool
+	Listed  bool
 	// ValidUntil is when the text stops being of use: the end of its code.
 	ValidUntil time.Time
 	// Ref is the caller's own name for the text, handed back with its outcome.
@@ -28,10 +49,14 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.Any("to", m.To), slog.Time("valid_until", m.ValidUntil))
 }
 
-// Receipt is a provider's word that it took a message.
+// Receipt is a provider's word that it took a message; with an error, what is known all the same.
 type Receipt struct {
-	// ID is the provider's own name for the message.
-	ID string
+	// Provider is the name of the one that took it, ID its own name for the message.
+	Provider string
+	ID       string
+	// Stranger says that HR does not know the number, and Cost what the text costs by the price list.
+	Stranger bool
+	Cost     Micros
 }
 
 // Sender hands one message to a provider. A failure is an *Error. Implementations make one
@@ -50,6 +75,15 @@ type Error struct {
 	Status int
 	// RetryAfter is how long the provider asks us to wait, or 0.
 	RetryAfter time.Duration
+	// Account says that the account as a whole is refused, whatever the destination: wrong or
+	// suspended credentials.
+	Account bool
+	// Rule is the one that kept a Withheld text back.
+	Rule rule.Name
+	// Provider is the name of the one that was asked last; empty where none was.
+	Provider string
+	// Final says that another provider has tried as well, so that the queue does not try again.
+	Final bool
 	// Reason is in our words, or the provider's where they are free of people's data.
 	Reason string
 }

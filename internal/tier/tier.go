@@ -69,6 +69,16 @@ func (t *Table) Resolve(s Subject) Tier {
 // Anonymous returns the tier of a verified number that HR does not know.
 func (t *Table) Anonymous() Tier { return t.anonymous }
 
+// Named returns the tier with the name, if there is one.
+func (t *Table) Named(name string) (Tier, bool) {
+	for _, each := range append([]Tier{t.anonymous}, t.rules...) {
+		if each.Name == name {
+			return each, true
+		}
+	}
+	return Tier{}, false
+}
+
 func (r Tier) matches(s Subject) bool {
 	for attribute, wanted := range r.When {
 		if !slices.ContainsFunc(s.Attribute(attribute), func(has string) bool { return containsFold(wanted, has) }) {

@@ -81,6 +81,9 @@ func (w world) settings(home installation) []string {
 		"LATCHKEY_REDIS_KEY_PREFIX=" + keyPrefix(),
 		"LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
 		"LATCHKEY_SESSIONS_PER_PERSON=1000",
+		// All limits are on, as in an office: its people start as they like, each within their own.
+		"LATCHKEY_COMPANY_NETWORKS=127.0.0.0/8",
+		"LATCHKEY_SMS_COUNTRIES=US,GB",
 		"LATCHKEY_SMS_TWILIO_BASE_URL=" + w.twilio,
 		"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=" + twiliotest.AccountSID,
 		"LATCHKEY_SMS_TWILIO_API_KEY_SID=" + twiliotest.APIKeySID,

@@ -33,11 +33,10 @@ func TestMessages(t *testing.T) {
 	now := noon
 	box := inbox.New(func() time.Time { return now })
 	alice, bob := number(t, "+447700900123"), number(t, "+447700900124")
-	text := sms.Text{Brand: "Latchkey", Host: "id.example.com"}
-	send(t, box, alice, text.Code("012345", 5*time.Minute))
+	send(t, box, alice, "012345 is your Latchkey code. It expires in 5 min.\n\n@id.example.com #012345")
 	now = now.Add(time.Minute)
 	send(t, box, bob, "hello")
-	send(t, box, alice, text.Code("000000", time.Minute))
+	send(t, box, alice, "000000 is your Latchkey code. It expires in 1 min.\n\n@id.example.com #000000")
 
 	got := box.Messages(alice)
 	if len(got) != 2 || got[0].Code != "000000" || got[1].Code != "012345" {

@@ -13,6 +13,11 @@ type meaning struct {
 	reason string
 }
 
+// accountCodes refuse the account as a whole, whatever the destination.
+var accountCodes = map[int]bool{
+	20003: true, 20008: true, 20404: true, 21222: true, 21224: true, 30002: true,
+}
+
 // codes groups Twilio's error codes by what is done about them. Twilio changes codes and causes at
 // times, so a code that is not here falls back to its HTTP status, and says so in its reason.
 var codes = map[int]meaning{
@@ -89,15 +94,23 @@ var codes = map[int]meaning{
 }
 
 // ClassOf returns the class of one of Twilio's error codes, from an answer or a status callback, and
-// whether the code is known. The class of an unknown code is empty.
+// whether the code is known: an unknown one is worth an alarm. The class of an unknown code is empty.
 func ClassOf(code int) (class sms.Class, known bool) {
 	m, known := codes[code]
 	return m.class, known
 }
 
+// accountByStatus reports whether an answer that has no code we know refuses the account as a whole:
+// credentials that are refused or may not send, or an address that is not the API's.
+func accountByStatus(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || status/100 == 3
+}
+
 // byStatus is what an answer means that has no code we know.
 func byStatus(status int) meaning {
 	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return meaning{sms.OurConfig, "credentials refused, or they may not send"}
 	case status == http.StatusTooManyRequests:
 		return meaning{sms.Rate, "too many requests"}
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
@@ -108,7 +121,7 @@ func byStatus(status int) meaning {
 	case status >= 400:
 		return meaning{sms.OurConfig, "request refused for a reason that we do not know"}
 	case status >= 300:
-		return meaning{sms.OurConfig, "answered with a redirect, which is not followed: check sms.twilio.base_url"}
+		return meaning{sms.OurConfig, "answered with a redirect, which is not followed: check base_url"}
 	case status >= 200:
 		return meaning{sms.UnknownOutcome, "accepted, but in an answer that cannot be read"}
 	default:

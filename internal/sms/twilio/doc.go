@@ -14,6 +14,9 @@
 //	4xx, 5xx with a code that codes.go knows    its class
 //	4xx, 5xx otherwise                          by status
 //
-// twilio-go builds the request and reads the answer; what it lacks (a context, another address,
+// Credentials that are refused, a suspended account and an address that is not the API's are failures of the
+// account as a whole; any other our_config is taken to be about the destination's country.
+//
+// A Webhook reads what Twilio tells later of a text. twilio-go builds the request and reads the answer; what it lacks (a context, another address,
 // headers of an error, closed bodies) is done by a transport made for each call.
 package twilio

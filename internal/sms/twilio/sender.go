@@ -6,21 +6,19 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/twilio/twilio-go/client"
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/sms"
 )
 
-const (
-	defaultTimeout = 5 * time.Second
-	// A text waits at most this long in Twilio's queue, whose default is ten hours (security
-	// requirement M10). It covers only their queue: a network may hold a text longer.
-	longestValidity = 180 * time.Second
-)
+// A text waits at most this long in Twilio's queue, whose default is ten hours (security
+// requirement M10). It covers only their queue: a network may hold a text longer.
+const longestValidity = 180 * time.Second
 
 // Sender is an sms.Sender. It is safe for concurrent use.
 type Sender struct {
@@ -32,17 +30,12 @@ type Sender struct {
 // New checks the options and returns every mistake in them at once, each with its setting's key. It
 // contacts nobody; see Check.
 func New(opts Options) (*Sender, error) {
-	base, err := parseBaseURL(opts.BaseURL)
+	opts = opts.withDefaults()
+	base, err := opts.parseBaseURL()
 	if err := errors.Join(err, opts.check()); err != nil {
 		return nil, err
 	}
-	if opts.Timeout == 0 {
-		opts.Timeout = defaultTimeout
-	}
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	return &Sender{opts: opts, base: base, transport: newTransport()}, nil
+	return &Sender{opts: opts, base: base, transport: outbound.NewTransport()}, nil
 }
 
 // Close drops idle connections. The Sender can still be used.
@@ -59,19 +52,34 @@ func (s *Sender) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 		SetTo(m.To.E164()).
 		SetBody(m.Body).
 		SetValidityPeriod(validity)
-	if s.opts.MessagingServiceSID != "" {
-		params.SetMessagingServiceSid(s.opts.MessagingServiceSID)
-	} else {
-		params.SetFrom(s.opts.From)
+	s.sender(params, m.To)
+	if s.opts.StatusCallback != "" {
+		params.SetStatusCallback(s.opts.StatusCallback)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	h := s.hop(ctx)
 	created, err := s.service(h).CreateMessage(params)
 	if err == nil && is2xx(h.status) && created.Sid != nil && messageSID.MatchString(*created.Sid) {
-		return sms.Receipt{ID: *created.Sid}, nil
+		return sms.Receipt{Provider: s.opts.Name, ID: *created.Sid}, nil
 	}
 	return sms.Receipt{}, s.failure(h, err)
+}
+
+// sender sets who the text is from.
+func (s *Sender) sender(params *api.CreateMessageParams, to phone.Number) {
+	own, ok := "", false
+	if len(s.opts.Senders) > 0 {
+		own, ok = s.opts.Senders[to.Country()]
+	}
+	switch {
+	case ok:
+		params.SetFrom(own)
+	case s.opts.MessagingServiceSID != "":
+		params.SetMessagingServiceSid(s.opts.MessagingServiceSID)
+	default:
+		params.SetFrom(s.opts.From)
+	}
 }
 
 // messageSID is what Twilio names a message. Anything else may be text of the caller's, and goes into
@@ -88,19 +96,22 @@ func (s *Sender) hop(ctx context.Context) *hop {
 	return &hop{ctx: ctx, base: s.base, next: s.transport}
 }
 
-// service is twilio-go for one call. The request handler is built by hand, because the library's
-// constructor takes TWILIO_REGION and TWILIO_EDGE from the environment.
-func (s *Sender) service(h *hop) *api.ApiService {
+// service is twilio-go for one call.
+func (s *Sender) service(h *hop) *api.ApiService { return api.NewApiService(s.handler(h)) }
+
+// handler is built by hand, because the library's constructor takes TWILIO_REGION and TWILIO_EDGE from
+// the environment.
+func (s *Sender) handler(h *hop) *client.RequestHandler {
 	c := &client.Client{
 		Credentials: client.NewCredentials(s.opts.APIKeySID, s.opts.APIKeySecret),
 		HTTPClient: &http.Client{
 			Transport: h,
-			// A followed redirect would carry the credentials to wherever it points.
+			// A followed redirect would carry the text and the credentials to wherever it points.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 	c.SetAccountSid(s.opts.AccountSID)
-	return api.NewApiService(&client.RequestHandler{Client: c})
+	return &client.RequestHandler{Client: c}
 }
 
 // failure turns what is known after a call into an error. err itself is not wrapped: a *url.Error
@@ -109,32 +120,21 @@ func (s *Sender) failure(h *hop, err error) *sms.Error {
 	if h.status == 0 {
 		return h.noAnswer()
 	}
-	e := &sms.Error{Status: h.status, RetryAfter: retryAfter(h.header, s.opts.Now())}
+	e := &sms.Error{Status: h.status, RetryAfter: outbound.RetryAfter(h.header, s.opts.Now())}
 	what := byStatus(h.status)
+	e.Account = accountByStatus(h.status)
 	var rest *client.TwilioRestError
 	if errors.As(err, &rest) && rest.Code != 0 {
 		e.Code = rest.Code
 		known, ok := codes[rest.Code]
 		if ok {
-			what = known
+			what, e.Account = known, accountCodes[rest.Code]
 		} else {
 			what.reason = "code unknown to Latchkey; by its status: " + what.reason
 		}
 	}
 	e.Class, e.Reason = what.class, what.reason
 	return e
-}
-
-// retryAfter reads Retry-After, in seconds or as a date (RFC 9110 §10.2.3); 0 if there is none.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), 24*60*60)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }
 
 func is2xx(status int) bool { return status/100 == 2 }

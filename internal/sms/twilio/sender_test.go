@@ -71,8 +71,7 @@ func message(t *testing.T) sms.Message {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := sms.Text{Brand: "Latchkey", Host: "id.example.com"}
-	return sms.Message{To: to, Body: text.Code("012345", 5*time.Minute), ValidUntil: noon.Add(5 * time.Minute)}
+	return sms.Message{To: to, Body: "012345 is your Latchkey code.\n\n@id.example.com #012345", ValidUntil: noon.Add(5 * time.Minute)}
 }
 
 // refusal sends a text that must fail and returns the error, which must hold nobody's data.
@@ -175,7 +174,11 @@ func TestAnswers(t *testing.T) {
 		{"code we know before the status", twiliotest.Refused(500, 21408), sms.Error{Class: sms.OurConfig, Code: 21408, Status: 500}},
 		{"code we do not know", twiliotest.Refused(400, 29999), sms.Error{Class: sms.OurConfig, Code: 29999, Status: 400}},
 		{"server code we do not know", twiliotest.Refused(500, 20500), sms.Error{Class: sms.Provider, Code: 20500, Status: 500}},
-		{"credentials", twiliotest.Refused(401, 20003), sms.Error{Class: sms.OurConfig, Code: 20003, Status: 401}},
+		{"credentials", twiliotest.Refused(401, 20003), sms.Error{Class: sms.OurConfig, Code: 20003, Status: 401, Account: true}},
+		{"account that is not there", twiliotest.Refused(404, 20404), sms.Error{Class: sms.OurConfig, Code: 20404, Status: 404, Account: true}},
+		{"suspended", twiliotest.Refused(400, 30002), sms.Error{Class: sms.OurConfig, Code: 30002, Status: 400, Account: true}},
+		{"a key that may not send", twiliotest.Refused(403, 70051), sms.Error{Class: sms.OurConfig, Code: 70051, Status: 403, Account: true}},
+		{"country switched off, by 403", twiliotest.Refused(403, 21408), sms.Error{Class: sms.OurConfig, Code: 21408, Status: 403}},
 		{"much data after the answer", huge, sms.Error{Class: sms.NumberPermanent, Code: 21614, Status: 400}},
 
 		{"HTML 502", twiliotest.HTML(502), sms.Error{Class: sms.Provider, Status: 502}},
@@ -204,7 +207,7 @@ func TestAnswers(t *testing.T) {
 		{"201 cut off", twiliotest.CutMidAnswer(201), sms.Error{Class: sms.UnknownOutcome, Status: 201}},
 		{"204", twiliotest.Empty(204), sms.Error{Class: sms.UnknownOutcome, Status: 204}},
 		{"cut off before the answer", twiliotest.Cut(), sms.Error{Class: sms.UnknownOutcome}},
-		{"redirect with a sid", at(twiliotest.JSON(302, `{"sid":"SM1"}`), "Location", "/"), sms.Error{Class: sms.OurConfig, Status: 302}},
+		{"redirect with a sid", at(twiliotest.JSON(302, `{"sid":"SM1"}`), "Location", "/"), sms.Error{Class: sms.OurConfig, Status: 302, Account: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			server, base := standIn(t)

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// Credentials and senders of the right shape; the first three are the defaults of Options.
+// Credentials and senders of the right shape; all but the service are defaults of Options.
 const (
 	AccountSID          = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	APIKeySID           = "SKbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 	APIKeySecret        = "cccccccccccccccccccccccccccccccc" // #nosec G101 -- opens nothing but this stand-in
 	MessagingServiceSID = "MGdddddddddddddddddddddddddddddddd"
+	AuthToken           = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" // #nosec G101 -- signs this stand-in's callbacks only
 )
 
 // Options say whom the stand-in knows and how it works.
@@ -23,6 +24,8 @@ type Options struct {
 	// AccountSID, APIKeySID and APIKeySecret are the only ones that are let in; each defaults to
 	// the constant of its name.
 	AccountSID, APIKeySID, APIKeySecret string
+	// AuthToken signs status callbacks; its default is the constant.
+	AuthToken string
 	// Latency is added to every answer.
 	Latency time.Duration
 	// NoValidation takes every request as good, for measuring: validation costs more than all
@@ -52,6 +55,7 @@ type Server struct {
 	messages   []*Message
 	violations []string
 	created    int
+	geo        []geoPermission // nil: the key may not read them
 }
 
 // New returns a Server that serves HTTP as it is; Start gives it an address.
@@ -59,12 +63,14 @@ func New(opts Options) *Server {
 	opts.AccountSID = orDefault(opts.AccountSID, AccountSID)
 	opts.APIKeySID = orDefault(opts.APIKeySID, APIKeySID)
 	opts.APIKeySecret = orDefault(opts.APIKeySecret, APIKeySecret)
+	opts.AuthToken = orDefault(opts.AuthToken, AuthToken)
 	if opts.Keep <= 0 {
 		opts.Keep = 1000
 	}
 	s := &Server{opts: opts, mux: http.NewServeMux()}
 	s.mux.HandleFunc("POST "+messagesPath, s.serve(s.create))
 	s.mux.HandleFunc("GET "+messagesPath, s.serve(s.list))
+	s.mux.HandleFunc("GET "+geoPath, s.geoPermissions)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.violate("%s %s: no such operation", r.Method, r.URL.Path)
 		answer(w, refusal{http.StatusNotFound, 20404, "The requested resource was not found"})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -224,5 +225,59 @@ func TestStopEndsHeldRequests(t *testing.T) {
 	var target *url.Error
 	if err := <-failed; !errors.As(err, &target) {
 		t.Errorf("Get = %v, want a broken connection", err)
+	}
+}
+
+func TestCallback(t *testing.T) {
+	s, target := start(t, twiliotest.Options{})
+	got := make(chan *http.Request, 1)
+	webhook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		got <- r
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(webhook.Close)
+	const public = "https://id.example.com/webhooks/twilio/status"
+	_, message, err := do(t, http.MethodPost, target, good("StatusCallback", public).Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sid, _ := message["sid"].(string)
+	news, err := s.Callback(sid, "failed", 30003)
+	if err != nil || news.URL != public {
+		t.Fatalf("%+v, %v", news, err)
+	}
+	status, err := news.Send(t.Context(), webhook.URL)
+	if err != nil || status != http.StatusNoContent {
+		t.Fatalf("Send = %d, %v", status, err)
+	}
+	r := <-got
+	if r.PostForm.Get("MessageSid") != sid || r.PostForm.Get("ErrorCode") != "30003" || r.PostForm.Get("MessageStatus") != "failed" ||
+		r.Header.Get("X-Twilio-Signature") != twiliotest.Sign(twiliotest.AuthToken, public, r.PostForm) {
+		t.Errorf("%v with %v", r.PostForm, r.Header)
+	}
+	_, _, _ = do(t, http.MethodPost, target, good().Encode(), nil)
+	for _, m := range s.Messages()[1:] {
+		if _, err := s.Callback(m.SID, "sent", 0); err == nil {
+			t.Error("a callback that nobody asked for")
+		}
+	}
+	if _, err := s.Callback("SM1", "sent", 0); err == nil {
+		t.Error("a callback for no message")
+	}
+}
+
+// The vector of Twilio's signature that design papers hold.
+func TestSign(t *testing.T) {
+	form, err := url.ParseQuery("AccountSid=ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&ApiVersion=2010-04-01&From=Latchkey" +
+		"&MessageSid=SM00000000000000000000000000000001&MessageStatus=delivered" +
+		"&MessagingServiceSid=MGaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" +
+		"&SmsSid=SM00000000000000000000000000000001&SmsStatus=delivered&To=%2B447700900123")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := twiliotest.Sign("12345678901234567890123456789012", "https://id.example.com/webhooks/twilio/status", form)
+	if got != "hi/qeouX6rfYJDAhxykl+uP/dDE=" {
+		t.Error(got)
 	}
 }

@@ -8,33 +8,37 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/latchkey-id/latchkey/internal/origin"
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/rule"
 )
 
 // Challenges is an otp.Store. It is safe for concurrent use.
 //
 // A challenge is a hash: n nonce, d digest while living, u digest once used and a the attempt that
-// used it, r how often it was restored, e end (Unix ms), g wrong guesses in all, s:SOURCE wrong
-// guesses of a source. A number that was never asked for has a hash without n once somebody guesses
-// at it.
+// used it with its answer (f failures, o rules noted), r how often it was restored, e end (Unix ms),
+// g wrong guesses in all, s:SOURCE wrong guesses of a source. A number that was never asked for has a
+// hash without n once somebody guesses at it.
 //
-// Beside it lies the resend gap: the time until which no further text goes to the number, and the
-// nonce of the start that began it. A text that failed frees it; the same time in "asked" stands,
-// since an answer that hung on the fate of a text would tell which numbers cannot get any (U1).
+// Beside the challenges of a number lies one hash for the number itself (see challenge_scripts.go), in the
+// same slot of a Cluster. Everything expires by itself.
 //
 // Each script may run twice for one call: a Cluster's client sends it again when the answer is
-// lost. The second run finds the nonce, or the attempt, of the first and answers the same.
+// lost. The second run finds the nonce, or the attempt, of the first, takes back what that counted,
+// and so counts and answers the same.
 type Challenges struct {
 	client redis.UniversalClient
 	prefix string
 	limits otp.Limits
+	// settings are the limits as scripts take them.
+	settings []any
 	// now is nil to go by the clock of Redis, which is one for all replicas.
 	now func() time.Time
 }
 
 // NewChallenges returns a store that keeps its keys behind prefix.
 func NewChallenges(client redis.UniversalClient, prefix string, limits otp.Limits) *Challenges {
-	return &Challenges{client: client, prefix: prefix, limits: limits}
+	return &Challenges{client: client, prefix: prefix, limits: limits, settings: newSettings(limits)}
 }
 
 // WithClock returns a copy that goes by now instead of the clock of Redis, for tests of time.
@@ -44,162 +48,117 @@ func (c *Challenges) WithClock(now func() time.Time) *Challenges {
 	return &with
 }
 
-// clock sets the local now, in Unix milliseconds: the caller's if it sent one, else Redis's own.
-const clock = `
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
-`
+// rules are known to scripts by their place in this list, the first is 1.
+var rules = []rule.Name{
+	rule.CodeGuessesSource, rule.CodeGuesses,
+	rule.NumberGuessesSource, rule.NumberGuesses, rule.NumberInARow,
+	rule.ResendGap,
+	rule.NumberTextsSourceHour, rule.NumberTextsSourceDay, rule.NumberTextsHour, rule.NumberTextsDay,
+}
 
-var openScript = redis.NewScript(clock + `
-local nonce, digest, source = ARGV[2], ARGV[3], 's:' .. ARGV[4]
-local lifetime, renew, gap = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local per_source, total = tonumber(ARGV[8]), tonumber(ARGV[9])
+// newSettings is in the order in which scripts unpack it.
+func newSettings(l otp.Limits) []any {
+	recordOnly := []byte(strings.Repeat("0", len(rules)))
+	for i, name := range rules {
+		if l.RecordOnly[name] && name != rule.CodeGuesses && name != rule.CodeGuessesSource {
+			recordOnly[i] = '1'
+		}
+	}
+	return []any{
+		string(recordOnly),
+		l.Lifetime.Milliseconds(), l.RenewBelow.Milliseconds(), l.ResendGap.Milliseconds(),
+		l.GuessesPerSource, l.Guesses, l.StrictGuessesPerSource, l.StrictGuesses,
+		l.NumberGuessesPerSource, l.NumberGuesses, l.NumberAlarm, l.InARow, l.RowKept().Milliseconds(), l.TrustFor.Milliseconds(),
+		l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour, l.TextsPerDayFor(false), l.TextsPerDayFor(true),
+		l.Kept(), otp.KeptNetworks,
+	}
+}
 
-local c = redis.call('HMGET', KEYS[1], 'n', 'd', 'e', 'g', source)
-local ends, guesses, mine = tonumber(c[3]) or 0, tonumber(c[4]) or 0, tonumber(c[5]) or 0
-local texted = redis.call('HMGET', KEYS[2], 'until', 'by', 'asked')
-local quiet, asked = (tonumber(texted[1]) or 0) - now, (tonumber(texted[3]) or 0) - now
-local left = ends - now
-
-local function text()
-  redis.call('HSET', KEYS[2], 'until', now + gap, 'by', nonce, 'asked', now + gap)
-  redis.call('PEXPIRE', KEYS[2], gap)
-end
-
-if texted[2] == nonce and c[1] then return {'send', c[1], left} end
-
-if c[2] and left > 0 and guesses < total then
-  if mine >= per_source and left >= renew then
-    return {'throttled', '', math.max(left - renew + 1, asked)}
-  end
-  if mine < per_source then
-    if quiet > 0 then return {'quiet', c[1], left} end
-    if left >= renew then
-      text()
-      return {'send', c[1], left}
-    end
-  end
-end
-if asked > 0 then return {'throttled', '', asked} end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'n', nonce, 'd', digest, 'e', now + lifetime)
-redis.call('PEXPIRE', KEYS[1], lifetime)
-text()
-return {'send', nonce, lifetime}
-`)
+// arguments are those of the scripts that judge; call names this call of them.
+func (c *Challenges) arguments(from origin.Origin, guard otp.Guard, call, digest string) []any {
+	return append([]any{
+		c.clock(), string(from.Source), string(otp.Trustable(from)), from.Listed, guard.Strict, guard.TrustedOnly, call, digest,
+	}, c.settings...)
+}
 
 // Open implements otp.Store.
-func (c *Challenges) Open(ctx context.Context, slot otp.Slot, source otp.Source, fresh otp.Challenge) (otp.Opened, error) {
-	reply, err := openScript.Run(ctx, c.client, c.keys(slot), c.clock(), fresh.Nonce, fresh.Digest, string(source),
-		c.limits.Lifetime.Milliseconds(), c.limits.RenewBelow.Milliseconds(), c.limits.ResendGap.Milliseconds(),
-		c.limits.GuessesPerSource, c.limits.Guesses).Slice()
+func (c *Challenges) Open(ctx context.Context, slot otp.Slot, from origin.Origin, guard otp.Guard, fresh otp.Challenge) (otp.Opened, error) {
+	values, err := openScript.Run(ctx, c.client, c.keys(slot), c.arguments(from, guard, fresh.Nonce, fresh.Digest)...).Slice()
 	if err != nil {
 		return otp.Opened{}, unavailable(err)
 	}
-	if len(reply) != 3 {
-		return otp.Opened{}, fmt.Errorf("redis: open script answered %d values", len(reply))
+	r := reply{values: values}
+	verdict, nonce, wait := r.text(0), r.text(1), r.milliseconds(2)
+	name, trusted, noted := r.rule(3), r.number(4) == 1, r.rules(5)
+	if r.err != nil {
+		return otp.Opened{}, fmt.Errorf("redis: open script: %w", r.err)
 	}
-	verdict, _ := reply[0].(string)
-	nonce, _ := reply[1].(string)
-	number, _ := reply[2].(int64)
 	switch verdict {
+	case "untrusted":
+		return otp.Opened{}, otp.ErrUntrusted
 	case "throttled":
-		return otp.Opened{}, &otp.ThrottledError{RetryAfter: time.Duration(number) * time.Millisecond}
+		return otp.Opened{Noted: noted}, &otp.ThrottledError{Rule: name, RetryAfter: wait}
 	case "send", "quiet":
-		return otp.Opened{Nonce: nonce, Left: time.Duration(number) * time.Millisecond, Send: verdict == "send"}, nil
+		return otp.Opened{Nonce: nonce, Left: wait, Send: verdict == "send", Trusted: trusted, Noted: noted}, nil
 	}
 	return otp.Opened{}, fmt.Errorf("redis: open script answered %q", verdict)
 }
 
-var redeemScript = redis.NewScript(clock + `
-local digest, source = ARGV[2], 's:' .. ARGV[3]
-local per_source, total, lifetime = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local attempt = ARGV[7]
-
-local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', source, 'a', 'n', 'r')
-if c[5] and c[5] == attempt then return {'right', c[6] .. (c[7] or '')} end
-local ends = tonumber(c[2]) or 0
-if ends <= now then
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'e', now + lifetime)
-  redis.call('PEXPIRE', KEYS[1], lifetime)
-  c = {}
-end
-if (tonumber(c[3]) or 0) >= total or (tonumber(c[4]) or 0) >= per_source then return {'spent', ''} end
-redis.call('HINCRBY', KEYS[1], 'g', 1)
-redis.call('HINCRBY', KEYS[1], source, 1)
-if c[1] and c[1] == digest then
-  redis.call('HSET', KEYS[1], 'u', digest, 'a', attempt)
-  redis.call('HDEL', KEYS[1], 'd')
-  redis.call('HINCRBY', KEYS[1], 'g', -1)
-  redis.call('HINCRBY', KEYS[1], source, -1)
-  redis.call('DEL', KEYS[2])
-  return {'right', c[6] .. (c[7] or '')}
-end
-return {'wrong', ''}
-`)
-
 // Redeem implements otp.Store.
-func (c *Challenges) Redeem(ctx context.Context, slot otp.Slot, source otp.Source, digest string, attempt otp.Attempt) (use string, err error) {
-	reply, err := redeemScript.Run(ctx, c.client, c.keys(slot), c.clock(), digest, string(source),
-		c.limits.GuessesPerSource, c.limits.Guesses, c.limits.Lifetime.Milliseconds(), string(attempt)).StringSlice()
+func (c *Challenges) Redeem(
+	ctx context.Context, slot otp.Slot, from origin.Origin, guard otp.Guard, digest string, attempt otp.Attempt,
+) (otp.Compared, error) {
+	values, err := redeemScript.Run(ctx, c.client, c.keys(slot), c.arguments(from, guard, string(attempt), digest)...).Slice()
 	if err != nil {
-		return "", unavailable(err)
+		return otp.Compared{}, unavailable(err)
 	}
-	if len(reply) != 2 {
-		return "", fmt.Errorf("redis: redeem script answered %d values", len(reply))
+	r := reply{values: values}
+	verdict, nonce, number, name := r.text(0), r.text(1), r.number(2), r.rule(3)
+	compared := otp.Compared{Failures: int(r.number(4)), Noted: r.rules(5), Alarm: r.number(6) == 1}
+	if r.err != nil {
+		return otp.Compared{}, fmt.Errorf("redis: redeem script: %w", r.err)
 	}
-	switch reply[0] {
+	switch verdict {
 	case "right":
-		return reply[1], nil
+		compared.Nonce, compared.Restored = nonce, int(number)
+		return compared, nil
+	case "untrusted":
+		return compared, otp.ErrUntrusted
 	case "spent":
-		return "", otp.ErrTooManyGuesses
+		return compared, otp.ErrTooManyGuesses
+	case "blocked":
+		return compared, &otp.BlockedError{Rule: name, RetryAfter: time.Duration(number) * time.Millisecond}
 	case "wrong":
-		return "", otp.ErrInvalidCode
+		return compared, otp.ErrInvalidCode
 	}
-	return "", fmt.Errorf("redis: redeem script answered %q", reply[0])
+	return otp.Compared{}, fmt.Errorf("redis: redeem script answered %q", verdict)
 }
-
-// A code that was replaced meanwhile, or that somebody else has used, stays used: an attempt that
-// never arrived must not bring back what another one took.
-var restoreScript = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'a') == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'd', redis.call('HGET', KEYS[1], 'u'))
-  redis.call('HDEL', KEYS[1], 'u', 'a')
-  redis.call('HINCRBY', KEYS[1], 'r', 1)
-end
-return 1
-`)
 
 // Restore implements otp.Store.
 func (c *Challenges) Restore(ctx context.Context, slot otp.Slot, attempt otp.Attempt) error {
 	return unavailable(restoreScript.Run(ctx, c.client, c.keys(slot)[:1], string(attempt)).Err())
 }
 
-// The gap of a later text stays.
-var releaseScript = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'by') == ARGV[1] then redis.call('HDEL', KEYS[1], 'until', 'by') end
-return 1
-`)
+// Withdraw implements otp.Store.
+func (c *Challenges) Withdraw(ctx context.Context, number, nonce string) error {
+	return unavailable(withdrawScript.Run(ctx, c.client, []string{c.number(number)}, nonce).Err())
+}
 
 // Release implements otp.Store.
 func (c *Challenges) Release(ctx context.Context, number, nonce string) error {
-	return unavailable(releaseScript.Run(ctx, c.client, []string{c.texted(number)}, nonce).Err())
+	return unavailable(releaseScript.Run(ctx, c.client, []string{c.number(number)}, nonce).Err())
 }
 
-// keys returns the challenge's key and that of the number's resend gap. Client ids and connections
+// keys returns the challenge's key and that of the number. Client ids and connections
 // are free text of the configuration, so they come last, where they can be mistaken for nothing.
 func (c *Challenges) keys(slot otp.Slot) []string {
 	return []string{
 		strings.Join([]string{c.tag(slot.Number), "challenge", slot.Connection, slot.Client}, ":"),
-		c.texted(slot.Number),
+		c.number(slot.Number),
 	}
 }
 
-func (c *Challenges) texted(number string) string { return c.tag(number) + ":texted" }
+func (c *Challenges) number(number string) string { return c.tag(number) + ":number" }
 
 // tag begins every key of a number; what is in braces chooses the slot of a Cluster.
 func (c *Challenges) tag(number string) string { return c.prefix + "otp:{" + number + "}" }

@@ -17,6 +17,14 @@ func (s *Store) Record(ctx context.Context, event audit.Event) error {
 	return translate(record(s.db.WithContext(ctx), []audit.Event{event}))
 }
 
+// RecordMany writes events: all of them or none.
+func (s *Store) RecordMany(ctx context.Context, events []audit.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return s.transaction(ctx, func(tx *work) error { return record(tx.DB, events) })
+}
+
 // record writes events, all in one statement but for feeds of thousands.
 func record(tx *gorm.DB, events []audit.Event) error {
 	for some := range slices.Chunk(events, batch) {

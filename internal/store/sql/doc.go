@@ -1,5 +1,5 @@
 // Package sql is the record: users, accounts, identities, sessions, status lists, signing keys, who fetches
-// them, and the audit log, on PostgreSQL and on SQLite, through gorm. Each exported method that writes is one transaction; rows
+// them, texts and what became of them, and the audit log, on PostgreSQL and on SQLite, through gorm. Each exported method that writes is one transaction; rows
 // stay in here. It decides nothing: what to write comes from the domain packages.
 //
 // Two sign-ins, or a sign-in and a change by HR, meet in the database. On PostgreSQL a sign-in

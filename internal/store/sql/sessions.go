@@ -20,7 +20,7 @@ SELECT ` + sessionColumns + `, COALESCE(a.user_id, ''), COALESCE(u.id, ''), COAL
     COALESCE(u.name, ''), u.phone, COALESCE(u.email, ''), COALESCE(u.department, ''), COALESCE(u.title, ''),
     COALESCE(u.employment_type, ''), COALESCE(u.groups, '[]'), COALESCE(u.active, FALSE), COALESCE(u.created_at, 0),
     COALESCE(u.updated_at, 0),
-    CASE WHEN a.user_id IS NULL AND s.method = 'sms'
+    CASE WHEN a.user_id IS NULL AND s.method IN ('sms', 'reviewer')
         THEN (SELECT COUNT(*) FROM users n WHERE n.phone = s.identifier AND n.active) ELSE 0 END,
     %s
 FROM sessions s JOIN accounts a ON a.subject = s.subject LEFT JOIN users u ON u.id = a.user_id AND u.active

@@ -3,76 +3,12 @@ package sms_test
 import (
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-id/latchkey/internal/sms"
 )
-
-func TestCodeText(t *testing.T) {
-	text := sms.Text{Brand: "Latchkey", Host: "id.example.com"}
-	for _, tc := range []struct {
-		left time.Duration
-		life string
-	}{
-		{5 * time.Minute, "5 minutes"},
-		{5*time.Minute - time.Millisecond, "5 minutes"},
-		{294 * time.Second, "4 minutes"},
-		{2 * time.Minute, "2 minutes"},
-		{119 * time.Second, "2 minutes"},
-		{100 * time.Second, "1 minute"},
-		{30 * time.Second, "1 minute"},
-		{-time.Second, "1 minute"},
-	} {
-		want := "012345 is your Latchkey code. It expires in " + tc.life +
-			". Do not share it with anyone.\n\n@id.example.com #012345"
-		if got := text.Code("012345", tc.left); got != want {
-			t.Errorf("Code(%v) = %q, want %q", tc.left, got, want)
-		}
-	}
-}
-
-func TestCheck(t *testing.T) {
-	const host = "id.example.com"
-	for _, tc := range []struct {
-		name, brand, host string
-		want              string // part of the error; empty for none
-	}{
-		{"good", "Latchkey", host, ""},
-		{"abbreviation", "Acme Inc.", host, ""},
-		{"umlaut in GSM-7", "Müller & Söhne", host, ""},
-		{"loopback", "Latchkey", "127.0.0.1", ""},
-		{"one word", "Latchkey", "localhost", ""},
-		{"longest that fits", strings.Repeat("a", 55), host, ""},
-
-		{"empty", "", host, "sms.brand: empty"},
-		{"space", " ", host, "sms.brand: empty"},
-		{"newline", "Latch\nkey", host, "line break"},
-		{"control", "Latch\x00key", host, "cannot be seen"},
-		{"invisible direction mark", "Latch\u202ekey", host, "cannot be seen"},
-		{"invalid UTF-8", "Latch\xffkey", host, "cannot be seen"},
-		{"address", "https://acme.com", host, "link"},
-		{"bare domain", "acme.com", host, "link"},
-		{"mail", "a@b", host, "link"},
-		{"one too long", strings.Repeat("a", 56), host, "161 characters"},
-		{"curly quote", "Joe’s", host, `'’' is not in the GSM-7 alphabet`},
-		{"emoji", "Joe 🔑", host, `'🔑' is not`},
-		{"no host", "Latchkey", "", "issuer"},
-		{"host with port", "Latchkey", "id.example.com:8080", "issuer"},
-		{"upper case host", "Latchkey", "ID.example.com", "issuer"},
-		{"both wrong", "", "", "issuer"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			err := sms.Text{Brand: tc.brand, Host: tc.host}.Check()
-			switch {
-			case tc.want == "" && err != nil:
-				t.Errorf("Check = %v, want nil", err)
-			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
-				t.Errorf("Check = %v, want %q in it", err, tc.want)
-			}
-		})
-	}
-}
 
 func TestSegments(t *testing.T) {
 	const tail = "\n\n@id.example.com #123456"
@@ -136,4 +72,25 @@ func FuzzSegments(f *testing.F) {
 			t.Errorf("one character more takes %d segments, not %d", more, n)
 		}
 	})
+}
+
+func TestUnits(t *testing.T) {
+	for _, tc := range []struct {
+		body        string
+		used, holds int
+		outside     rune // 0 for none
+	}{
+		{"", 0, 160, 0},
+		{"abc", 3, 160, 0},
+		{"a€{", 5, 160, 0},
+		{"aç€", 3, 70, 'ç'},
+		{"a🔑", 3, 70, '🔑'},
+	} {
+		used, holds := sms.Units(tc.body)
+		outside, found := sms.OutsideGSM7(tc.body)
+		require.Equal(t, tc.used, used, "%q", tc.body)
+		require.Equal(t, tc.holds, holds, "%q", tc.body)
+		require.Equal(t, tc.outside, outside, "%q", tc.body)
+		require.Equal(t, tc.outside != 0, found, "%q", tc.body)
+	}
 }

@@ -1,0 +1,157 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
+	"github.com/latchkey-id/latchkey/internal/sms"
+	"github.com/latchkey-id/latchkey/internal/spend"
+)
+
+// Store is the record.
+type Store interface {
+	// Recipient says what is known of a number before a text goes to it.
+	Recipient(ctx context.Context, to phone.Number) (sms.Recipient, error)
+	// RecordTexts keeps what became of texts; those of a provider's id that are there already stay.
+	RecordTexts(ctx context.Context, texts []sms.Record) error
+	// Redeemed marks the texts of challenges whose code was used.
+	Redeemed(ctx context.Context, challenges []string, at time.Time) error
+	// Deliver keeps news of texts, forward only, and returns those that were news indeed: over all
+	// replicas, each once.
+	Deliver(ctx context.Context, news []sms.Delivery) ([]sms.Moved, error)
+	// NoteUndeliverable counts a failure that lies with the number, and says whether it gets no
+	// texts from now on, and did until now.
+	NoteUndeliverable(ctx context.Context, to phone.Number, failure sms.Failure, now time.Time) (blocked bool, err error)
+	// Deliverable forgets failures of numbers at which a text has arrived.
+	Deliverable(ctx context.Context, numbers ...phone.Number) error
+}
+
+// Providers hand texts on.
+type Providers interface {
+	sms.Sender
+	// Report tells of a failure that came later than the answer.
+	Report(d sms.Delivery, country string)
+}
+
+// Observer hears what became of texts and which rules decided. Its methods must not wait.
+type Observer interface {
+	// Text is called once for each text, with "accepted" or the class of failure.
+	Text(country, result string)
+	// Delivered is called for each piece of news.
+	Delivered(country string, status sms.Status)
+	// Ruled is called for each rule that a text has reached; withheld is false where it only records.
+	Ruled(name rule.Name, withheld bool)
+	// Alarm is called for what somebody should look at.
+	Alarm(ctx context.Context, what, detail string)
+}
+
+// Options are the parts of a Service.
+type Options struct {
+	Store     Store
+	Providers Providers
+	Purse     *spend.Service
+	Prices    spend.Prices
+	Codes     *otp.Service
+	// Block is what neighbouring numbers have in common, a keyed digest of all but the last four
+	// digits (M4).
+	Block    func(phone.Number) string
+	Observer Observer
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Service sends texts. It is an sms.Sender, for a queue whose results go to Outcome. It is safe for
+// concurrent use.
+type Service struct {
+	Options
+	ledger *ledger
+}
+
+// New returns a Service. Run writes its record down.
+func New(opts Options) *Service {
+	return &Service{Options: opts, ledger: newLedger(opts.Store, opts.Log)}
+}
+
+// Run writes down what is recorded until ctx ends, and then what is left.
+func (s *Service) Run(ctx context.Context) { s.ledger.run(ctx, s.moved) }
+
+// releaseTimeout bounds what is done about a text that failed.
+const releaseTimeout = 2 * time.Second
+
+// errAway is a store that could not be asked. It counts as a failure that may pass, which the queue
+// tries again: a text whose recipient nobody knows would be taken out of the wrong purse.
+func errAway(what string) *sms.Error {
+	return &sms.Error{Class: sms.Provider, Reason: what + " is away"}
+}
+
+func withheld(name rule.Name) *sms.Error {
+	return &sms.Error{Class: sms.Withheld, Rule: name, Reason: name.Explain()}
+}
+
+// Send implements sms.Sender.
+func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	var known sms.Receipt
+	who, err := s.Store.Recipient(ctx, m.To)
+	if err != nil {
+		return known, errAway("the record")
+	}
+	country := m.Country
+	segments, _ := sms.Segments(m.Body)
+	known.Stranger, known.Cost = !who.Known, sms.Micros(s.Prices.Of(country, segments))
+	if m.Kind == sms.KindTest { // an operator knows what they do
+		return s.hand(ctx, m, known)
+	}
+	if who.Undeliverable != nil {
+		s.Observer.Ruled(rule.Undeliverable, true)
+		return known, withheld(rule.Undeliverable)
+	}
+	verdict, err := s.Purse.Take(ctx, spend.Text{
+		Country: country, Block: s.Block(m.To), Stranger: known.Stranger, Trusted: m.Trusted, Listed: m.Listed, Cost: spend.Micros(known.Cost),
+	})
+	if err != nil {
+		return known, errAway("Redis")
+	}
+	s.ruled(ctx, verdict)
+	if verdict.Rule != "" {
+		return known, withheld(verdict.Rule)
+	}
+	known, err = s.hand(ctx, m, known)
+	var failure *sms.Error
+	if errors.As(err, &failure) && failure.Definite() {
+		s.giveBack(ctx, verdict.Ticket)
+	}
+	return known, err
+}
+
+// hand gives the text to a provider, and returns what was known before together with its receipt.
+func (s *Service) hand(ctx context.Context, m sms.Message, known sms.Receipt) (sms.Receipt, error) {
+	receipt, err := s.Providers.Send(ctx, m)
+	receipt.Stranger, receipt.Cost = known.Stranger, known.Cost
+	return receipt, err
+}
+
+func (s *Service) ruled(ctx context.Context, v spend.Verdict) {
+	for _, name := range v.Noted {
+		s.Observer.Ruled(name, false)
+	}
+	if v.Rule != "" {
+		s.Observer.Ruled(v.Rule, true)
+	}
+	for _, alarm := range v.Alarms {
+		s.Observer.Alarm(ctx, string(alarm.Rule), alarm.String())
+	}
+}
+
+// giveBack returns the money of a text that surely was not sent.
+func (s *Service) giveBack(ctx context.Context, ticket spend.Ticket) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := s.Purse.Return(ctx, ticket); err != nil {
+		s.Log.WarnContext(ctx, "a text that was not sent counts as spent", "error", err)
+	}
+}

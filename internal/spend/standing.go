@@ -1,0 +1,145 @@
+package spend
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/rule"
+)
+
+// Standing is how things are, for operators and metrics.
+type Standing struct {
+	Now time.Time
+	// DayEnds is when the day's texts and money are there anew: 00:00 UTC.
+	DayEnds time.Time
+	People  People
+	// Allowed are the countries that texts may go to.
+	Allowed []string
+	// Nowhere explains an empty Allowed.
+	Nowhere string
+	// Spent is the money of today, of Budget with whatever operators have added; 0: no limit.
+	Spent, Budget Micros
+	// Used up so far, and how much of it there may be.
+	Minute, Day, StrangersHour, StrangersDay Used
+	// Countries are those with texts or a pause today, sorted.
+	Countries []CountryStanding
+	// Blocks are the rules that keep texts back now.
+	Blocks []Block
+}
+
+// Used is a number of texts and its limit; 0: no limit.
+type Used struct{ Texts, Limit int64 }
+
+// CountryStanding is that of one country today.
+type CountryStanding struct {
+	Country string
+	Used
+	Strangers int64
+	// PausedUntil is zero or when strangers get texts again.
+	PausedUntil time.Time
+}
+
+// Block is a rule that keeps texts back.
+type Block struct {
+	Rule rule.Name
+	// Country is empty but for a rule for one country.
+	Country string
+	Until   time.Time
+	// Strangers means that only numbers that HR does not know have used up their part.
+	Strangers bool
+	// RecordOnly means that it would, but only records.
+	RecordOnly bool
+}
+
+// Standing reads how things are. While the people are not known, limits are those of nobody.
+func (s *Service) Standing(ctx context.Context) (Standing, error) {
+	state, err := s.store.Read(ctx)
+	if err != nil {
+		return Standing{}, fmt.Errorf("read what texts cost: %w", err)
+	}
+	return s.rules.Standing(s.people(), state), nil
+}
+
+// Standing tells how things are.
+func (r Rules) Standing(p People, s State) Standing {
+	used := func(name rule.Name, country string, counter Counter, l limit) Used {
+		raised, _ := raisedBy(name, country)
+		u := Used{Texts: s.Count(counter)}
+		if !l.lifted {
+			u.Limit = l.most * (1 + s.Count(raised))
+		}
+		return u
+	}
+	money := used(rule.BudgetStrangers, "", Counter{Day, spent}, r.budget(p))
+	standing := Standing{
+		Now: s.Now, DayEnds: s.Ends[Day], People: p, Allowed: r.Allowed(p),
+		Spent: Micros(money.Texts), Budget: Micros(money.Limit),
+		Minute:        used(rule.AllMinute, "", Counter{Minute, texts}, r.allMinute(p)),
+		Day:           used(rule.AllDay, "", Counter{Day, texts}, r.allDay(p)),
+		StrangersHour: used(rule.StrangersHour, "", Counter{Hour, strangers}, fixed(r.StrangersHour)),
+		StrangersDay:  used(rule.StrangersDay, "", Counter{Day, strangers}, fixed(r.StrangersDay)),
+	}
+	if len(standing.Allowed) == 0 && p.Known {
+		standing.Nowhere = nowhere
+	}
+	for _, country := range s.countries() {
+		c := CountryStanding{
+			Country:   country,
+			Used:      used(rule.CountryDay, country, Counter{Day, texts + ":" + country}, r.countryDay(p, country)),
+			Strangers: s.Count(Counter{Day, strangers + ":" + country}),
+		}
+		if until := s.PausedUntil(country); s.Now.Before(until) {
+			c.PausedUntil = until
+		}
+		standing.Countries = append(standing.Countries, c)
+		standing.Blocks = r.appendBlocks(standing.Blocks, p, s, country)
+	}
+	return standing
+}
+
+// countries returns those that had a text today, or are paused.
+func (s State) countries() []string {
+	seen := map[string]bool{}
+	for counter, n := range s.Counters {
+		if country, ok := strings.CutPrefix(counter.Name, texts+":"); ok && n > 0 {
+			seen[country] = true
+		}
+	}
+	for country, pause := range s.Pauses {
+		if s.Now.Before(pause.Until) {
+			seen[country] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// appendBlocks adds what keeps back a text to country from the one who is stopped first: a stranger
+// whom no network vouches for.
+func (r Rules) appendBlocks(blocks []Block, p People, s State, country string) []Block {
+	for _, check := range r.checks(p, Text{Country: country, Stranger: !r.Roster, Cost: 1}) {
+		if check.Mode == Watch || !check.blocks(s) {
+			continue
+		}
+		b := Block{check.Rule, check.Country, s.Ends[check.Counter.Window], check.Strangers, check.Mode == Record}
+		if check.Paused != "" {
+			b.Country, b.Until = country, s.PausedUntil(country)
+		}
+		if !slices.Contains(blocks, b) {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks
+}
+
+// blocks reports whether the check is reached. Of blocks of numbers a State has no counters: there
+// it is whether one was refused in this hour.
+func (k Check) blocks(s State) bool {
+	if k.Counter.Window == Blocks && k.Paused == "" {
+		return s.Count(k.Told) >= k.Level(s)
+	}
+	return k.reached(s.Now, s)
+}
