@@ -69,6 +69,10 @@ func (x *examination) countries(ctx context.Context, name string, sender *twilio
 		return
 	}
 	ours := x.allowed(ctx)
+	if len(ours) == 0 {
+		x.say(check, warning, "texts go nowhere yet: let HR's list enter people (latchkey hr import), or set sms.countries")
+		return
+	}
 	var shut, open []string
 	for _, country := range ours {
 		if !slices.Contains(theirs, country) {
@@ -82,9 +86,10 @@ func (x *examination) countries(ctx context.Context, name string, sender *twilio
 	}
 	switch {
 	case len(shut) > 0:
-		x.say(check, failed, "people in %s get no codes: Twilio's geo permissions shut them out. Allow them in the Twilio console.", strings.Join(shut, ", "))
+		x.say(check, failed, "people in %s get no codes: Twilio's geo permissions shut them out: allow them in Twilio's console", strings.Join(shut, ", "))
 	case len(open) > 0:
-		x.say(check, warning, "Twilio's geo permissions also allow %s, to which Latchkey sends nothing: switch them off, so that a stolen key cannot either.", some(open))
+		x.say(check, warning, "Twilio's geo permissions also allow %s, to which Latchkey sends nothing: switch them off there, "+
+			"so that a stolen key is of no use for them", some(open))
 	default:
 		x.say(check, fine, "Twilio's geo permissions are the same: %s", some(ours))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -77,8 +78,8 @@ func newOffice(ctx context.Context, c config.Config, store *sql.Store, client go
 }
 
 type blocksCommand struct {
-	List blocksList `cmd:"" help:"Show whom limits refuse just now, why, and until when."`
-	Lift blocksLift `cmd:"" help:"End a block at once, and forget what led to it."`
+	List blocksList `cmd:"" help:"Show whom limits refuse just now, and which texts they keep back, why, and how long still."`
+	Lift blocksLift `cmd:"" help:"End blocks at once: forget what was counted, or allow as many texts or as much money again."`
 }
 
 type blocksList struct {
@@ -116,7 +117,7 @@ func (cmd blocksList) Run(ctx context.Context, env Env) error {
 			return writeJSON(env.Stdout, blocks)
 		}
 		if len(blocks) == 0 {
-			fmt.Fprintln(env.Stderr, "Nobody is blocked.")
+			fmt.Fprintln(env.Stderr, "Nobody is blocked, and no texts are kept back.")
 			return nil
 		}
 		return writeBlocks(env.Stdout, blocks, time.Now())
@@ -151,11 +152,12 @@ func (o office) blocks(ctx context.Context, most int) ([]blockJSON, error) {
 		if n.Blocked(time.Now()) {
 			all = append(all, blockJSON{
 				ID: n.To.E164(), Rule: rule.Undeliverable, Subject: "number " + n.To.Masked(), Since: n.FirstAt, Until: n.Until, Refused: n.Hits,
-				Why: fmt.Sprintf("%s (%s)", rule.Undeliverable.Explain(), n.Class),
+				Why: whyNone(n.Class),
 			})
 		}
 	}
-	return all, nil
+	slices.SortStableFunc(all, func(a, b blockJSON) int { return b.Until.Compare(a.Until) })
+	return all[:min(most, len(all))], nil
 }
 
 // textBlockID names a block of texts: its rule, and its country if it has one.
@@ -167,10 +169,27 @@ func textBlockID(b spend.Block) string {
 }
 
 func textSubject(b spend.Block) string {
-	if b.Country == "" {
-		return "texts"
+	subject := "texts"
+	if b.Strangers {
+		subject = "strangers' texts"
 	}
-	return "texts to " + b.Country
+	if b.Country != "" {
+		subject += " to " + b.Country
+	}
+	return subject
+}
+
+// who is a block's subject as a person reads it; scripts get it as it is.
+func who(subject string) string {
+	for prefix, word := range map[string]string{"source:": "address ", "network:": "network "} {
+		if rest, ok := strings.CutPrefix(subject, prefix); ok {
+			return word + rest
+		}
+	}
+	if subject == "all" {
+		return "unknown networks"
+	}
+	return subject
 }
 
 func writeBlocks(w io.Writer, blocks []blockJSON, now time.Time) error {
@@ -181,7 +200,7 @@ func writeBlocks(w io.Writer, blocks []blockJSON, now time.Time) error {
 		if b.Refused > 0 {
 			refused = fmt.Sprint(b.Refused)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", b.ID, b.Subject, left(b.Until.Sub(now)), refused, b.Why)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", b.ID, who(b.Subject), left(b.Until.Sub(now)), refused, b.Why)
 	}
 	return table.Flush()
 }
@@ -229,7 +248,7 @@ func (cmd blocksLift) Run(ctx context.Context, env Env) error {
 			if err := o.store.Record(ctx, event); err != nil {
 				return err
 			}
-			fmt.Fprintf(env.Stdout, "Lifted: %s (%s)\n", lifted.Subject, lifted.Rule.Explain())
+			fmt.Fprintf(env.Stdout, "Lifted: %s (%s)\n", who(lifted.Subject), lifted.Rule.Explain())
 		}
 		return nil
 	})
@@ -240,18 +259,17 @@ func (o office) lift(ctx context.Context, c config.Config, id string) (blockJSON
 	if number, err := newParser(c).Parse(id); err == nil {
 		there, err := o.store.LiftUndeliverable(ctx, number, operator())
 		if err == nil && !there {
-			err = errors.New("texts to this number are not withheld; wrong guesses at it are forgotten by latchkey users unlock")
+			err = errors.New("texts to this number are not kept back; what was guessed at it, latchkey users unlock forgets")
 		}
 		return blockJSON{Rule: rule.Undeliverable, Subject: "number " + number.Masked()}, err
 	}
-	if name, country, _ := cutRule(id); name.Known() {
-		err := o.purse.Reopen(ctx, name, country)
-		return blockJSON{Rule: name, Subject: textSubject(spend.Block{Country: country})}, err
+	if name, country, _ := strings.Cut(id, ":"); rule.Name(name).Known() {
+		return o.reopen(ctx, rule.Name(name), country)
 	}
 	block, err := o.sources.Lift(ctx, id)
 	switch {
 	case errors.Is(err, limit.ErrNoBlock):
-		return blockJSON{}, errors.New("there is no such block, or it is over: latchkey blocks list shows those that there are")
+		return blockJSON{}, errNoBlock
 	case err != nil:
 		return blockJSON{}, err
 	}
@@ -261,10 +279,25 @@ func (o office) lift(ctx context.Context, c config.Config, id string) (blockJSON
 	return blockJSON{Rule: block.Rule, Subject: shownSubject(block)}, err
 }
 
-// cutRule takes a textBlockID apart.
-func cutRule(id string) (name rule.Name, country string, hasCountry bool) {
-	head, country, hasCountry := strings.Cut(id, ":")
-	return rule.Name(head), country, hasCountry
+// errNoBlock means an ID that is on no list.
+var errNoBlock = errors.New("there is no such block, or it is over: latchkey blocks list shows those that there are")
+
+// reopen lifts a block of texts. Only one that stands can be: each time allows as much again, and a command
+// that was given twice must not double the day's money.
+func (o office) reopen(ctx context.Context, name rule.Name, country string) (blockJSON, error) {
+	standing, err := o.purse.Standing(ctx)
+	if err != nil {
+		return blockJSON{}, err
+	}
+	i := slices.IndexFunc(standing.Blocks, func(b spend.Block) bool { return b.Rule == name && b.Country == country })
+	if i < 0 {
+		return blockJSON{}, errNoBlock
+	}
+	err = o.purse.Reopen(ctx, name, country)
+	if errors.Is(err, spend.ErrNotReopened) {
+		err = errors.New("this cannot be lifted: change the settings, or wait until it ends by itself")
+	}
+	return blockJSON{Rule: name, Subject: textSubject(standing.Blocks[i])}, err
 }
 
 func checkReason(reason string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/rule"
 	"github.com/latchkey-id/latchkey/internal/sms"
 	"github.com/latchkey-id/latchkey/internal/spend"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
@@ -22,11 +23,11 @@ import (
 
 type smsCommand struct {
 	Report smsReport `cmd:"" help:"Show what became of texts and what they cost, by day and country."`
-	Test   smsTest   `cmd:"" help:"Send one text by the settings, and say what became of it."`
+	Test   smsTest   `cmd:"" help:"Send one text, past all limits, and say what the provider says to it."`
 }
 
 type smsReport struct {
-	Days    int    `default:"7" help:"How many days, today (UTC) included: 1 to 90."`
+	Days    int    `default:"7" help:"How many days, today (UTC) included; 1 to 90."`
 	Country string `placeholder:"CC" help:"Only this country, by its ISO 3166 code."`
 	where
 	output
@@ -150,9 +151,17 @@ func (r smsReportJSON) write(w io.Writer) error {
 	table = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SOURCE\tID\tNAME\tPHONE\tWHY")
 	for _, n := range r.Numbers {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", n.Source, n.ExternalID, n.Name, n.Phone, strings.TrimSuffix(n.Class+": "+n.Reason, ": "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", n.Source, n.ExternalID, n.Name, n.Phone, strings.TrimSuffix(whyNone(sms.Class(n.Class))+": "+n.Reason, ": "))
 	}
 	return table.Flush()
+}
+
+// whyNone says in words why a number is sent no texts.
+func whyNone(class sms.Class) string {
+	if class == sms.OptedOut {
+		return "the person replied STOP"
+	}
+	return rule.Undeliverable.Explain()
 }
 
 // tally is "3 rate, 1 provider", the most first.
@@ -292,7 +301,7 @@ func (cmd smsTest) keep(ctx context.Context, store *sql.Store, record sms.Record
 
 func (o smsTestJSON) write(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", indented(o.Body))
-	fmt.Fprintf(w, "%s, %s, %d segment(s), %s by the price list\n", orUnknown(o.Country), o.Language, o.Segments, o.Cost)
+	fmt.Fprintf(w, "%s, %s, %s, %s by the price list\n", orUnknown(o.Country), o.Language, plural(o.Segments, "segment", "segments"), o.Cost)
 	if o.Class != "" {
 		fmt.Fprintf(w, "Not sent by %s: %s (%s", orUnknown(o.Provider), o.Reason, o.Class)
 		if o.Code != 0 {
@@ -305,4 +314,12 @@ func (o smsTestJSON) write(w io.Writer) error {
 	return nil
 }
 
-func indented(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
+func indented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if line != "" {
+			lines[i] = "    " + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
@@ -50,8 +51,18 @@ func (cmd usersUnlock) Run(ctx context.Context, env Env) error {
 		if err != nil {
 			return err
 		}
+		listed, err := o.blocksOf(ctx, o.codes.Tag(number))
+		if err != nil {
+			return err
+		}
+		// One address may be refused where nobody else is: only the list knows.
+		for _, b := range listed {
+			if state.Blocked[b.Rule] == 0 {
+				state.Blocked[b.Rule] = time.Until(b.Until)
+			}
+		}
 		if !cmd.DryRun {
-			if err := o.codes.Unlock(ctx, o.codes.Tag(number)); err != nil {
+			if err := o.unlock(ctx, o.codes.Tag(number), listed); err != nil {
 				return err
 			}
 			err := o.store.Record(ctx, audit.Event{
@@ -67,6 +78,28 @@ func (cmd usersUnlock) Run(ctx context.Context, env Env) error {
 		}
 		return writeUnlocked(env.Stdout, number.E164(), state, !cmd.DryRun)
 	})
+}
+
+// blocksOf are the blocks on the list that are of a number.
+func (o office) blocksOf(ctx context.Context, tag string) ([]limit.Block, error) {
+	all, err := o.sources.Blocks(ctx, maxListed)
+	return slices.DeleteFunc(all, func(b limit.Block) bool {
+		of, _, ok := b.Number()
+		return !ok || of != tag
+	}), err
+}
+
+// unlock forgets what was counted at a number, and takes its blocks off the list.
+func (o office) unlock(ctx context.Context, tag string, listed []limit.Block) error {
+	if err := o.codes.Unlock(ctx, tag); err != nil {
+		return err
+	}
+	for _, b := range listed {
+		if _, err := o.sources.Lift(ctx, b.ID); err != nil && !errors.Is(err, limit.ErrNoBlock) {
+			return err
+		}
+	}
+	return nil
 }
 
 func newUnlockedJSON(number string, state otp.State, unlocked bool) unlockedJSON {
@@ -85,8 +118,9 @@ func newUnlockedJSON(number string, state otp.State, unlocked bool) unlockedJSON
 }
 
 func writeUnlocked(w io.Writer, number string, state otp.State, unlocked bool) error {
-	fmt.Fprintf(w, "%s: %d wrong guesses and %d texts in the last 24 hours, %d wrong guesses in a row.\n",
-		number, state.Guesses, state.Texts, state.InARow)
+	fmt.Fprintf(w, "%s: %s and %s in the last 24 hours; %s without a success since.\n", number,
+		plural(state.Guesses, "wrong guess", "wrong guesses"), plural(state.Texts, "text", "texts"),
+		plural(state.InARow, "wrong guess", "wrong guesses"))
 	for _, name := range slices.Sorted(maps.Keys(state.Blocked)) {
 		fmt.Fprintf(w, "  blocked for %s: %s\n", left(state.Blocked[name]), name.Explain())
 	}
@@ -94,9 +128,9 @@ func writeUnlocked(w io.Writer, number string, state otp.State, unlocked bool) e
 	case !unlocked:
 		fmt.Fprintln(w, "Nothing was forgotten (--dry-run).")
 	case len(state.Blocked) == 0:
-		fmt.Fprintln(w, "Forgotten. The number was not blocked; an address may be: latchkey blocks list.")
+		fmt.Fprintln(w, "Forgotten. The number was not blocked; the address that the person comes from may be: latchkey blocks list.")
 	default:
-		fmt.Fprintln(w, "Forgotten: the person can ask for a code at once.")
+		fmt.Fprintln(w, "Forgotten: the person can ask for a code; in a few minutes, if they have just used up their guesses at one.")
 	}
 	return nil
 }

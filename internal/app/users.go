@@ -23,7 +23,7 @@ import (
 
 type usersCommand struct {
 	Show   usersShow   `cmd:"" help:"Show a person: what HR says, whom their number signs in, their tier and why, their sessions."`
-	Unlock usersUnlock `cmd:"" help:"Forget wrong guesses at a number and texts to it, so that the person can ask for a code at once."`
+	Unlock usersUnlock `cmd:"" help:"Forget wrong guesses at a number and texts to it, so that the person can sign in again."`
 }
 
 type usersShow struct {

@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,7 +74,7 @@ func checkOrder(at string, providers map[string]Sender, order []string) error {
 		switch {
 		case providers[name] == nil:
 			errs = append(errs, fmt.Errorf("%s: no provider %q: there is %s", at, name,
-				strings.Join(slices.Sorted(maps.Keys(providers)), ", ")))
+				cmp.Or(strings.Join(slices.Sorted(maps.Keys(providers)), ", "), "none: set sms.twilio or sms.providers")))
 		case slices.Contains(order[:i], name):
 			errs = append(errs, fmt.Errorf("%s: %q stands twice: a provider is asked once for a text", at, name))
 		}

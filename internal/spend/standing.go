@@ -135,11 +135,12 @@ func (r Rules) appendBlocks(blocks []Block, p People, s State, country string) [
 	return blocks
 }
 
-// blocks reports whether the check is reached. Of blocks of numbers a State has no counters: there
-// it is whether one was refused in this hour.
+// blocks reports whether the check is reached. Of blocks of numbers a State has no counters: there it is
+// whether one was refused in this hour. Money is hardly ever spent to the last cent, so there a refusal counts too.
 func (k Check) blocks(s State) bool {
+	refused := k.Told.Name != "" && s.Count(k.Told) >= k.Level(s)
 	if k.Counter.Window == Blocks && k.Paused == "" {
-		return s.Count(k.Told) >= k.Level(s)
+		return refused
 	}
-	return k.reached(s.Now, s)
+	return k.reached(s.Now, s) || k.Percent > 0 && refused
 }

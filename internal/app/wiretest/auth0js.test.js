@@ -12,7 +12,7 @@ import { chromium } from 'playwright-core';
 
 import { appHost, spkiDigest, tlsOptions } from './support/certificates.js';
 import {
-  audience, claimsOf, maximumText, otherCode, passwordless, refreshText, startLatchkey, wrongCodeText,
+  assertRefused, audience, claimsOf, maximumText, otherCode, passwordless, refreshText, startLatchkey, wrongCodeText,
 } from './support/latchkey.js';
 
 const library = readFileSync(createRequire(import.meta.url).resolve('auth0-js/dist/auth0.min.js'));
@@ -26,6 +26,7 @@ describe('auth0-js', () => {
       [serveApp(), serveApp(), serveApp({ trusted: false })]);
     latchkey = await startLatchkey({
       cors: { allow_loopback: false },
+      limits: { number: { guesses_per_source_day: 6 } },
       clients: { browser: { audiences: [audience], grants: ['passwordless', 'legacy_ro'], origins: [registered] } },
     });
     browser = await chromium.launch({
@@ -68,14 +69,15 @@ describe('auth0-js', () => {
     }
   }
 
-  // post sends JSON by the page's own fetch. It returns {status, body}, or the name of the error if
+  // post sends JSON by the page's own fetch. It returns {status, body, retryAfter?}, or the name of the error if
   // the page may not read the answer.
   async function post(path, json, { origin } = {}) {
     await open(origin);
     return page.evaluate(async ({ url, json }) => {
       try {
         const answer = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(json) });
-        return { status: answer.status, body: await answer.json() };
+        const wait = answer.headers.get('Retry-After'); // null too if it is not exposed
+        return { status: answer.status, body: await answer.json(), ...(wait && { retryAfter: Number(wait) }) };
       } catch (error) {
         return error.name;
       }
@@ -210,6 +212,20 @@ describe('auth0-js', () => {
       { status: 400, code: 'bad.connection' });
     await refused(...token(latchkey.stranger(), '123456', { audience: 'https://other.example.com' }), { status: 400, code: 'invalid_target' });
     await refused('client.userInfo', 'not.a.token', { status: 401, code: 'invalid_token' });
+  });
+
+  it('reads that it has to wait, and for how long', async () => {
+    const number = latchkey.stranger();
+    for (let guess = 1; guess <= 3; guess++) { // at two codes, neither of which there is: nobody can tell
+      await refused(...token(number, '123456'), { status: 403, code: 'invalid_grant', description: wrongCodeText });
+      assertRefused(await latchkey.redeem(number, '123456'), 403, 'invalid_grant', wrongCodeText);
+    }
+    await refused(...token(number, '123456'), { status: 429, code: 'too_many_attempts' });
+    await refused(...legacy(number, '123456'), { status: 429, code: 'too_many_attempts' });
+    await refused('passwordlessStart', { connection: 'sms', send: 'code', phoneNumber: number }, { status: 429, code: 'too_many_requests' });
+    const answer = await post('/passwordless/start', { client_id: 'browser', connection: 'sms', phone_number: number });
+    assert.equal(answer.body.error, 'too_many_requests');
+    assert.ok(answer.retryAfter > 0 && answer.retryAfter <= 24 * 3600, answer.retryAfter);
   });
 
   it('works for pages of registered origins only', async () => {

@@ -1,6 +1,7 @@
 // A running bin/latchkey and what tests ask of it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -21,10 +22,32 @@ export const webSecret = 'web-secret-for-development-only';
 const startTimeout = 20_000;
 
 // startLatchkey runs `latchkey dev` with settings laid over its own. Stop it with stop().
-export async function startLatchkey(settings = {}) {
+export const startLatchkey = (settings = {}) => start({
+  name: 'latchkey dev',
+  args: (port) => ['dev', '--data', '', '--listen', `127.0.0.1:${port}`],
+  ready: 'Latchkey dev is ready',
+  settings: () => settings,
+});
+
+// serveLatchkey runs `latchkey serve` with all of its settings, over SQLite in a directory of its own and a
+// Redis inside, and so with the limits that are the defaults. It has no inbox: texts go to the provider
+// of the settings. Stop it with stop().
+export const serveLatchkey = (settings) => start({
+  name: 'latchkey serve',
+  args: () => ['serve'],
+  ready: '"msg":"serving"',
+  settings: (port) => ({
+    listen: `127.0.0.1:${port}`,
+    secret_key: randomBytes(32).toString('base64'),
+    database: { url: 'sqlite:latchkey.db' },
+    ...settings,
+  }),
+});
+
+async function start(how) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await launch(await freePort(), settings);
+      return await launch(await freePort(), how);
     } catch (error) {
       // Between our finding a port and its use another may have taken it.
       if (attempt === 3 || !/address already in use/.test(error.message)) {
@@ -43,7 +66,7 @@ async function freePort() {
   return port;
 }
 
-async function launch(port, settings) {
+async function launch(port, { name, args, ready: sign, settings }) {
   const dir = mkdtempSync(tlsFile('settings-')); // goes when the run is over
   const config = join(dir, 'settings.yaml');
   writeFileSync(config, JSON.stringify({ // JSON is YAML
@@ -51,10 +74,10 @@ async function launch(port, settings) {
     tls: { cert_file: tlsFile('cert.pem'), key_file: tlsFile('key.pem') },
     admin: { listen: '127.0.0.1:0' },
     ops: { listen: '127.0.0.1:0' },
-    ...settings,
+    ...settings(port),
   }));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_')));
-  const child = spawn(binary, ['dev', '--data', '', '--listen', `127.0.0.1:${port}`, '--config', config], {
+  const child = spawn(binary, [...args(port), '--config', config], {
     cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = () => child.kill('SIGKILL');
@@ -65,19 +88,17 @@ async function launch(port, settings) {
     child.once('exit', (code, signal) => done(code ?? signal));
   }).finally(() => process.off('exit', kill).off('SIGTERM', terminate));
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => { log += text; });
   const ready = new Promise((done) => {
     let out = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      out += text;
-      if (out.includes('Latchkey dev is ready')) done('ready');
-    });
+    const look = () => { if (out.includes(sign) || log.includes(sign)) done('ready'); };
+    child.stderr.setEncoding('utf8').on('data', (text) => { log += text; look(); });
+    child.stdout.setEncoding('utf8').on('data', (text) => { out += text; look(); });
   });
   const outcome = await Promise.race([ready, ended, sleep(startTimeout, 'timeout', { ref: false })]);
   if (outcome !== 'ready') {
     kill();
     await ended;
-    throw new Error(`latchkey dev did not start (${outcome}):\n${log}`);
+    throw new Error(`${name} did not start (${outcome}):\n${log}`);
   }
   return new Latchkey(port, {
     // stop ends it as an operator does, and fails if it ended badly or met an error of its own.
@@ -85,8 +106,9 @@ async function launch(port, settings) {
       child.kill('SIGTERM');
       const code = await Promise.race([ended, sleep(10_000, 'still running', { ref: false })]);
       kill();
-      assert.equal(code, 0, `latchkey dev ended with ${code}:\n${log}`);
-      assert.doesNotMatch(log, /level=ERROR|panic/, 'the log of latchkey dev has errors in it');
+      assert.equal(code, 0, `${name} ended with ${code}:\n${log}`);
+      const bad = log.split('\n').filter((line) => /level=ERROR|panic/.test(line));
+      assert.deepEqual(bad, [], `the log of ${name} has errors in it`);
     },
   });
 }
@@ -194,6 +216,21 @@ export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], '
 
 // otherCode returns a code that is not code.
 export const otherCode = (code) => code.slice(0, 5) + (Number(code[5]) + 1) % 10;
+
+// assertRetryAfter checks how a refusal says when to come again (contract 16), and returns the seconds.
+export function assertRetryAfter(answer) {
+  assert.match(answer.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
+  return Number(answer.headers.get('retry-after'));
+}
+
+// assertReadable checks that a page of origin may read an error, and what it needs of its headers (contract 15).
+export function assertReadable(answer, origin) {
+  assert.equal(answer.headers.get('access-control-allow-origin'), origin);
+  assert.match(answer.headers.get('vary') ?? '', /\borigin\b/i);
+  const exposed = answer.headers.get('access-control-expose-headers') ?? '';
+  assert.match(exposed, /\bwww-authenticate\b/i);
+  assert.match(exposed, /\bretry-after\b/i);
+}
 
 // assertRefused checks an error as contract 1 wants every one of them. error and description are
 // compared where they are given.
