@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/account"
-	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/sms/twilio"
 	"github.com/latchkey-id/latchkey/internal/store/sql"
 )
@@ -28,21 +27,15 @@ func (x *examination) providers(ctx context.Context) {
 		}
 		x.say(name, fine, "not asked, as only a text would tell: latchkey sms test --provider %s", name)
 	}
-	if _, news := x.callbacks(); !news {
-		x.say("delivery news", warning, "off: set sms.twilio.auth_token, and texts that never arrive are seen")
-	}
-}
-
-func (x *examination) callbacks() (settings string, on bool) {
-	if !x.config.SMS.Twilio.AuthToken.IsZero() {
-		return "sms.twilio", true
-	}
-	for name, each := range x.config.SMS.Providers {
-		if each.Type != config.ProviderTwilio || !each.Twilio.AuthToken.IsZero() {
-			return "sms.providers." + name, true
+	for _, name := range slices.Sorted(maps.Keys(ways.accounts)) {
+		settings, account := "sms.twilio", x.config.SMS.Twilio
+		if name != mainProvider {
+			settings, account = "sms.providers."+name+".twilio", x.config.SMS.Providers[name].Twilio
+		}
+		if account.AuthToken.IsZero() {
+			x.say(name+" news", warning, "off: set %s.auth_token, and texts that never arrive are seen", settings)
 		}
 	}
-	return "", false
 }
 
 func (x *examination) twilio(ctx context.Context, name string, sender *twilio.Sender) {

@@ -18,7 +18,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/limit"
 	"github.com/latchkey-id/latchkey/internal/otp"
-	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/rule"
 	"github.com/latchkey-id/latchkey/internal/spend"
 	"github.com/latchkey-id/latchkey/internal/store/redis"
@@ -144,17 +143,15 @@ func (o office) blocks(ctx context.Context, most int) ([]blockJSON, error) {
 		}
 		all = append(all, blockJSON{ID: textBlockID(b), Rule: b.Rule, Subject: textSubject(b), Until: b.Until, Why: why})
 	}
-	numbers, err := o.store.UndeliverableNumbers(ctx, most, phone.Number{}, false)
+	numbers, err := o.store.BlockedNumbers(ctx, most)
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range numbers {
-		if n.Blocked(time.Now()) {
-			all = append(all, blockJSON{
-				ID: n.To.E164(), Rule: rule.Undeliverable, Subject: "number " + n.To.Masked(), Since: n.FirstAt, Until: n.Until, Refused: n.Hits,
-				Why: whyNone(n.Class),
-			})
-		}
+		all = append(all, blockJSON{
+			ID: n.To.E164(), Rule: rule.Undeliverable, Subject: "number " + n.To.Masked(), Since: n.FirstAt, Until: n.Until, Refused: n.Hits,
+			Why: whyNone(n.Class),
+		})
 	}
 	slices.SortStableFunc(all, func(a, b blockJSON) int { return b.Until.Compare(a.Until) })
 	return all[:min(most, len(all))], nil

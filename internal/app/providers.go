@@ -82,7 +82,7 @@ func newRouter(c config.Config, senders map[string]sms.Sender, log *slog.Logger,
 	var routes []sms.Route
 	for _, name := range slices.Sorted(maps.Keys(c.SMS.Routes)) {
 		r := c.SMS.Routes[name]
-		routes = append(routes, sms.Route{Prefixes: r.Prefixes, Countries: r.Countries, Providers: r.Providers})
+		routes = append(routes, sms.Route{Path: "sms.routes." + name, Prefixes: r.Prefixes, Countries: r.Countries, Providers: r.Providers})
 	}
 	return sms.NewRouter(senders, routes, c.SMS.Order, sms.RouterOptions{OnChange: func(s sms.Standing) {
 		at := slog.LevelInfo

@@ -119,7 +119,7 @@ func newServer(ctx context.Context, c config.Config, at listeners, senders map[s
 	for _, each := range words.Dropped() {
 		log.WarnContext(ctx, "no texts in a language", "language", string(each.Language), "reason", each.Reason)
 	}
-	s.watch = &watch{store: s.store, log: log, now: now}
+	s.watch = &watch{store: s.store, log: log, now: now, untold: make(chan []limit.Block, maxUntold)}
 	router, err := newRouter(c, senders, log, func(b sms.Standing) { s.watch.breaker(b) })
 	if err != nil {
 		return nil, err
@@ -384,6 +384,7 @@ func (s *server) run(ctx context.Context) error {
 	defer recorded()
 	var records sync.WaitGroup
 	records.Go(func() { s.sources.Run(recording) })
+	records.Go(func() { s.watch.run(recording) })
 	records.Go(func() { s.dispatch.Run(recording) })
 	<-ctx.Done()
 	s.log.Info("stopping")
@@ -399,9 +400,23 @@ func (s *server) run(ctx context.Context) error {
 	}
 	background.Wait()
 	recorded()
-	records.Wait()
+	await(stopping, &records)
+	s.watch.finish(stopping)
 	s.log.Info("stopped")
 	return errors.Join(failed...)
+}
+
+// await waits for all of them, but no longer than ctx: a store that hangs must not hold up the stop.
+func await(ctx context.Context, all *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		all.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // close ends the queue, with what is left in it, and then the stores, the last opened first.

@@ -22,6 +22,7 @@ type watch struct {
 	store   *sql.Store
 	log     *slog.Logger
 	now     func() time.Time
+	untold  chan []limit.Block
 }
 
 // Outcomes of a rule, in metrics.
@@ -97,18 +98,70 @@ func orUnknown(country string) string {
 
 // breaker hears of a provider that is switched off, or on again.
 func (w *watch) breaker(s sms.Standing) {
-	if s.Open && w.metrics != nil {
+	if s.Open {
 		w.metrics.Alarm("breaker_open")
 	}
 }
 
-// auditTimeout bounds writing an event that nobody waits for.
-const auditTimeout = 5 * time.Second
+const (
+	// auditTimeout bounds writing events that nobody waits for.
+	auditTimeout = 5 * time.Second
+	// maxUntold is how many batches of new blocks wait to be put on record while that is slow.
+	maxUntold = 64
+	// shownBlocks are told one by one in the log; under attack there are thousands.
+	shownBlocks = 20
+)
 
-// blocked puts a new block on record (T10).
-func (w *watch) blocked(b limit.Block) {
-	ctx, cancel := context.WithTimeout(context.Background(), auditTimeout)
+// blocked takes new blocks, to be told and put on record (T10). It never waits.
+func (w *watch) blocked(blocks []limit.Block) {
+	select {
+	case w.untold <- blocks:
+	default:
+		w.log.Warn("blocks are missing in the audit: the record is too slow", "blocks", len(blocks))
+	}
+}
+
+// run tells of new blocks until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	for {
+		select {
+		case blocks := <-w.untold:
+			w.tell(ctx, blocks)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish tells of those that are left, when nobody notes any more.
+func (w *watch) finish(ctx context.Context) {
+	for len(w.untold) > 0 && ctx.Err() == nil {
+		w.tell(ctx, <-w.untold)
+	}
+}
+
+func (w *watch) tell(ctx context.Context, blocks []limit.Block) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 	defer cancel()
+	var events []audit.Event
+	for i, b := range blocks {
+		if b.Rule == rule.AllGuesses || b.Rule == rule.AllGuessesClosed {
+			w.metrics.Alarm(string(b.Rule)) // T4 pages somebody
+		}
+		if i < shownBlocks {
+			w.log.WarnContext(ctx, "blocked", "block", b.ID, "rule", string(b.Rule), "why", b.Rule.Explain(), "subject", shownSubject(b), "until", b.Until)
+		}
+		events = append(events, blockEvent(b))
+	}
+	if more := len(blocks) - shownBlocks; more > 0 {
+		w.log.WarnContext(ctx, "blocked, and more: see latchkey blocks list", "blocks", more)
+	}
+	if err := w.store.RecordMany(ctx, events); err != nil {
+		w.log.WarnContext(ctx, "blocks are missing in the audit", "blocks", len(events), "error", err)
+	}
+}
+
+func blockEvent(b limit.Block) audit.Event {
 	event := audit.Event{At: b.Since, Kind: audit.LimitReached, Actor: audit.System, Reason: string(b.Rule), Detail: map[string]any{
 		"block": b.ID, "until": b.Until.UTC().Format(time.RFC3339),
 	}}
@@ -117,13 +170,7 @@ func (w *watch) blocked(b limit.Block) {
 	} else {
 		event.Detail["subject"] = b.Subject
 	}
-	if b.Rule == rule.AllGuesses || b.Rule == rule.AllGuessesClosed {
-		w.metrics.Alarm(string(b.Rule)) // T4 pages somebody
-	}
-	w.log.WarnContext(ctx, "blocked", "block", b.ID, "rule", string(b.Rule), "why", b.Rule.Explain(), "subject", shownSubject(b), "until", b.Until)
-	if err := w.store.Record(ctx, event); err != nil {
-		w.log.WarnContext(ctx, "a block is not in the audit", "block", b.ID, "error", err)
-	}
+	return event
 }
 
 // shownSubject is the subject of a block without what stands for a number.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/otp"
@@ -27,6 +28,8 @@ type Store interface {
 	// NoteUndeliverable counts a failure that lies with the number, and says whether it gets no
 	// texts from now on, and did until now.
 	NoteUndeliverable(ctx context.Context, to phone.Number, failure sms.Failure, now time.Time) (blocked bool, err error)
+	// TextsTo returns the last texts to a number, at most limit.
+	TextsTo(ctx context.Context, to phone.Number, limit int) ([]sms.Tracked, error)
 	// Deliverable forgets failures of numbers at which a text has arrived.
 	Deliverable(ctx context.Context, numbers ...phone.Number) error
 }
@@ -70,18 +73,34 @@ type Options struct {
 type Service struct {
 	Options
 	ledger *ledger
+	actor  *actor
 }
 
 // New returns a Service. Run writes its record down.
 func New(opts Options) *Service {
-	return &Service{Options: opts, ledger: newLedger(opts.Store, opts.Log)}
+	s := &Service{Options: opts, ledger: newLedger(opts.Store, opts.Log)}
+	s.actor = newActor(s)
+	return s
 }
 
-// Run writes down what is recorded until ctx ends, and then what is left.
-func (s *Service) Run(ctx context.Context) { s.ledger.run(ctx, s.moved) }
+// Run writes down what is recorded until ctx ends, and then what is left. It does what news calls for
+// beside it: that may take longer than writing it down.
+func (s *Service) Run(ctx context.Context) {
+	acting, written := context.WithCancel(context.WithoutCancel(ctx))
+	defer written()
+	var acted sync.WaitGroup
+	acted.Go(func() { s.actor.run(acting) })
+	s.ledger.run(ctx, s.actor.take)
+	written()
+	acted.Wait()
+}
 
-// releaseTimeout bounds what is done about a text that failed.
-const releaseTimeout = 2 * time.Second
+const (
+	// askTimeout bounds one question to the record or Redis: a worker that waits sends nothing else.
+	askTimeout = 2 * time.Second
+	// releaseTimeout bounds what is done about a text that failed.
+	releaseTimeout = 2 * time.Second
+)
 
 // errAway is a store that could not be asked. It counts as a failure that may pass, which the queue
 // tries again: a text whose recipient nobody knows would be taken out of the wrong purse.
@@ -93,16 +112,25 @@ func withheld(name rule.Name) *sms.Error {
 	return &sms.Error{Class: sms.Withheld, Rule: name, Reason: name.Explain()}
 }
 
+// countryOf is where a text goes.
+func countryOf(m sms.Message) string {
+	if m.Country != "" {
+		return m.Country
+	}
+	return m.To.Country()
+}
+
 // Send implements sms.Sender.
 func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	var known sms.Receipt
-	who, err := s.Store.Recipient(ctx, m.To)
+	m.Country = countryOf(m)
+	who, err := s.recipient(ctx, m.To)
 	if err != nil {
+		s.Log.WarnContext(ctx, "nobody knows whose number it is", "to", m.To, "error", err)
 		return known, errAway("the record")
 	}
-	country := m.Country
 	segments, _ := sms.Segments(m.Body)
-	known.Stranger, known.Cost = !who.Known, sms.Micros(s.Prices.Of(country, segments))
+	known.Stranger, known.Cost = !who.Known, sms.Micros(s.Prices.Of(m.Country, segments))
 	if m.Kind == sms.KindTest { // an operator knows what they do
 		return s.hand(ctx, m, known)
 	}
@@ -110,11 +138,12 @@ func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 		s.Observer.Ruled(rule.Undeliverable, true)
 		return known, withheld(rule.Undeliverable)
 	}
-	verdict, err := s.Purse.Take(ctx, spend.Text{
-		Country: country, Block: s.Block(m.To), Stranger: known.Stranger, Trusted: m.Trusted, Listed: m.Listed, Cost: spend.Micros(known.Cost),
+	verdict, err := s.take(ctx, spend.Text{
+		Country: m.Country, Block: s.Block(m.To), Stranger: known.Stranger, Trusted: m.Trusted, Listed: m.Listed, Cost: spend.Micros(known.Cost),
 	})
 	if err != nil {
-		return known, errAway("Redis")
+		s.Log.WarnContext(ctx, "nobody knows what texts may cost", "to", m.To, "error", err)
+		return known, errAway("what counts texts")
 	}
 	s.ruled(ctx, verdict)
 	if verdict.Rule != "" {
@@ -128,10 +157,26 @@ func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 	return known, err
 }
 
+func (s *Service) recipient(ctx context.Context, to phone.Number) (sms.Recipient, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return s.Store.Recipient(ctx, to)
+}
+
+func (s *Service) take(ctx context.Context, t spend.Text) (spend.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return s.Purse.Take(ctx, t)
+}
+
 // hand gives the text to a provider, and returns what was known before together with its receipt.
 func (s *Service) hand(ctx context.Context, m sms.Message, known sms.Receipt) (sms.Receipt, error) {
 	receipt, err := s.Providers.Send(ctx, m)
 	receipt.Stranger, receipt.Cost = known.Stranger, known.Cost
+	var failure *sms.Error
+	if errors.As(err, &failure) && failure.Class == sms.Withheld { // no provider is asked at the moment
+		s.Observer.Ruled(failure.Rule, true)
+	}
 	return receipt, err
 }
 

@@ -8,4 +8,7 @@
 //	                     withheld              withheld         money back    is left alone for a day
 //
 //	provider's webhook ─► Deliver ─► the record, forward only ─► what the news calls for, once
+//
+// The record is written in batches (ledger), in the order in which news finds the text that it is of; while it is
+// away, what waits is kept up to a bound. What news calls for is done beside it (actor), and holds up nobody.
 package dispatch

@@ -61,6 +61,11 @@ func (s *Service) Flush(ctx context.Context) error {
 	for len(waiting) > 0 {
 		n := min(batch, len(waiting))
 		if err := s.store.Return(ctx, waiting[:n]); err != nil {
+			for i := range waiting {
+				// It may have been given back, and what all together have guessed is only a number: rather
+				// counted too often than given back twice.
+				waiting[i].Minute = 0
+			}
 			s.returns.add(waiting...)
 			return fmt.Errorf("limit: give back: %w", err)
 		}
@@ -80,8 +85,8 @@ func (s *Service) List(ctx context.Context) error {
 			s.notes.restore(waiting)
 			return fmt.Errorf("limit: list blocks: %w", err)
 		}
-		for _, b := range fresh {
-			s.opts.Blocked(b)
+		if len(fresh) > 0 {
+			s.opts.Blocked(fresh)
 		}
 		waiting = waiting[n:]
 	}

@@ -40,8 +40,9 @@ type Options struct {
 	Log *slog.Logger
 	// FlushEvery is how long Undo may take to be seen; default 200 ms.
 	FlushEvery time.Duration
-	// Blocked is told of each block once in its life, by whichever replica listed it, from Run.
-	Blocked func(Block)
+	// Blocked is told of each block once in its life, by whichever replica listed it, from Run: it must
+	// not wait.
+	Blocked func([]Block)
 }
 
 // NewService returns a Service that counts in store. people returns how many active people the directory has;
@@ -57,7 +58,7 @@ func NewService(store Store, rules Rules, people func() int, opts Options) *Serv
 		opts.FlushEvery = 200 * time.Millisecond
 	}
 	if opts.Blocked == nil {
-		opts.Blocked = func(Block) {}
+		opts.Blocked = func([]Block) {}
 	}
 	s := &Service{store: store, rules: rules, plan: newPlan(rules), people: people, opts: opts, name: rand.Text()[:8]}
 	s.care.init()

@@ -74,7 +74,7 @@ func newBench(t *testing.T, change func(*limit.Rules)) *bench {
 	b := &bench{t: t, clock: limittest.NewClock()}
 	b.store = &counting{Memory: limittest.NewMemory(b.clock.Now)}
 	b.Service = limit.NewService(b.store, rules, func() int { return b.people }, limit.Options{
-		Now: b.clock.Now, Blocked: func(block limit.Block) { b.blocks = append(b.blocks, block) },
+		Now: b.clock.Now, Blocked: func(blocks []limit.Block) { b.blocks = append(b.blocks, blocks...) },
 	})
 	return b
 }

@@ -61,8 +61,8 @@ type Tokens struct {
 
 // SignIn redeems a code for tokens. What is wrong with the request itself is found before the code
 // is used up. Errors are ErrGrant, ErrConnection, ErrAudience, otp.ErrMalformedCode, those of
-// phone.Parser.Parse, otp.ErrInvalidCode, otp.ErrTooManyGuesses, ErrTier and outages; after an
-// outage the code works again.
+// phone.Parser.Parse, *limit.Error, otp.ErrInvalidCode, otp.ErrTooManyGuesses, *otp.BlockedError, ErrTier,
+// ErrReviewer and outages; after an outage the code works again.
 func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 	number, code, err := s.check(&r)
 	if err != nil {
@@ -73,7 +73,8 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 	if err != nil {
 		return Tokens{Phone: number}, s.notRedeemed(ctx, r, key, redeemed.Attempt, err)
 	}
-	admitted, err := s.admit(ctx, r, number, redeemed.Use)
+	s.Texts.Redeemed(redeemed.Challenge) // whatever follows, somebody has read the text
+	admitted, err := s.admit(ctx, r, number, redeemed)
 	if err != nil {
 		if !errors.Is(err, ErrTier) && !errors.Is(err, ErrReviewer) && !errors.Is(err, otp.ErrInvalidCode) {
 			s.restore(ctx, key, redeemed.Attempt)
@@ -87,7 +88,6 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Tokens, error) {
 		s.restore(ctx, key, redeemed.Attempt)
 		return Tokens{Phone: number}, fmt.Errorf("mint tokens: %w", err)
 	}
-	s.Texts.Redeemed(redeemed.Challenge)
 	if s.NoticeAfter > 0 && redeemed.Failures >= s.NoticeAfter {
 		s.Texts.Notice(number, r.Client)
 	}
@@ -167,10 +167,13 @@ const maxPlaces = 3
 
 // admit finds who is behind the number, as of now, and opens the one session that this use of a
 // code is good for.
-func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, use string) (token.SignIn, error) {
+func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Number, redeemed otp.Redeemed) (token.SignIn, error) {
 	var admitted token.SignIn
 	var refused error
 	reviewer := s.reviewer(r.Client.ID, number, s.Now())
+	if redeemed.Agreed != (reviewer != nil) { // its time ran out in between
+		return token.SignIn{}, otp.ErrInvalidCode
+	}
 	identity := account.Identity{Method: method(reviewer != nil), Identifier: number.E164()}
 	for attempt := 1; ; attempt++ {
 		place, err := s.place(ctx)
@@ -181,7 +184,7 @@ func (s *Service) admit(ctx context.Context, r SignInRequest, number phone.Numbe
 			var entry Entry
 			admitted, entry, refused = s.decide(r, number, found, reviewer)
 			if entry.Session != nil {
-				entry.Session.CodeUse, entry.Session.Place = use, place
+				entry.Session.CodeUse, entry.Session.Place = redeemed.Use, place
 				admitted.StatusList, admitted.StatusIndex = place.List, place.Index
 			}
 			return entry, nil

@@ -55,7 +55,7 @@ func (l Limits) JudgeStart(n Number, c Tally, from origin.Origin, guard Guard, n
 		} else {
 			judged.refuse(rule.ResendGap, resend) // only where it is recorded
 		}
-		l.judgeText(&judged, n, from.Source, trusted, now)
+		l.judgeText(&judged, n, from, now)
 	}
 	verdict.Noted = judged.noted
 	if judged.worst != "" {
@@ -118,29 +118,35 @@ func (l Limits) judgeNumber(j *judgement, n Number, source origin.Source, truste
 }
 
 // judgeText asks the rules about texts to a number (M3, T5).
-func (l Limits) judgeText(j *judgement, n Number, source origin.Source, trusted bool, now time.Time) {
+func (l Limits) judgeText(j *judgement, n Number, from origin.Origin, now time.Time) {
 	var all, own []time.Time
 	for _, t := range n.Texts {
 		all = append(all, t.At)
-		if t.Source == source {
+		if t.Source == from.Source {
 			own = append(own, t.At)
 		}
 	}
+	known := l.Knows(n, from, now)
 	j.refuse(rule.NumberTextsSourceHour, wait(own, l.TextsPerSourceHour, hour, now))
 	j.refuse(rule.NumberTextsSourceDay, wait(own, l.TextsPerSourceDay, day, now))
-	if !trusted { // two addresses could use it up (T5)
+	if !known && !from.Listed { // two addresses could use it up (T5)
 		j.refuse(rule.NumberTextsHour, wait(all, l.TextsPerHour, hour, now))
 	}
-	j.refuse(rule.NumberTextsDay, wait(all, l.TextsPerDayFor(trusted), day, now))
+	j.refuse(rule.NumberTextsDay, wait(all, l.TextsPerDayFor(known, from.Listed), day, now))
 }
 
-// TextsPerDayFor is TextsPerDay, for untrusted origins without TextsKept (T5). One is always left to them:
-// else nobody would ever sign in for a first time.
-func (l Limits) TextsPerDayFor(trusted bool) int {
-	if trusted || l.TextsPerDay == 0 {
+// TextsPerDayFor is TextsPerDay where the number was signed in with from. Listed networks leave one of
+// those, for whoever sits in one may be the colleague who wants to lock the person out; all others leave
+// TextsKept (T5). One is always left to them: else nobody would ever sign in for a first time.
+func (l Limits) TextsPerDayFor(known, listed bool) int {
+	kept := l.TextsKept
+	switch {
+	case l.TextsPerDay == 0 || known:
 		return l.TextsPerDay
+	case listed:
+		kept = min(kept, 1)
 	}
-	return max(1, l.TextsPerDay-l.TextsKept)
+	return max(1, l.TextsPerDay-kept)
 }
 
 // State says what n is like for an origin of which nothing is known. n has nothing to Forget.
@@ -151,7 +157,7 @@ func (l Limits) State(n Number, now time.Time) State {
 	}
 	judged := judgement{recordOnly: l.RecordOnly, refused: func(name rule.Name, wait time.Duration) { state.Blocked[name] = wait }}
 	l.judgeNumber(&judged, n, "", false, now)
-	l.judgeText(&judged, n, "", false, now)
+	l.judgeText(&judged, n, origin.Origin{}, now)
 	for _, s := range n.SignIns {
 		state.Trusted[s.Network] = s.At.Add(l.TrustFor).Sub(now)
 	}

@@ -90,7 +90,12 @@ func (l Limits) Kept() int {
 
 // Trusts reports whether from is trusted for n (security requirements, "Words").
 func (l Limits) Trusts(n Number, from origin.Origin, now time.Time) bool {
-	return from.Listed || slices.ContainsFunc(n.SignIns, func(s SignIn) bool {
+	return from.Listed || l.Knows(n, from, now)
+}
+
+// Knows reports whether n was signed in with from there in the last TrustFor.
+func (l Limits) Knows(n Number, from origin.Origin, now time.Time) bool {
+	return slices.ContainsFunc(n.SignIns, func(s SignIn) bool {
 		return s.Network == Trustable(from) && s.Network != "" && now.Sub(s.At) < l.TrustFor
 	})
 }

@@ -147,6 +147,8 @@ type Redeemed struct {
 	// Use names this use of the code. A store that loses its last writes may let a code be used
 	// again, under the same name: whoever must not believe that keeps it.
 	Use string
+	// Agreed says that it was a Reviewer's, so that no text proves anything.
+	Agreed bool
 	// Attempt is for Restore.
 	Attempt Attempt
 	// Failures, Alarm and Noted are those of Compared.
@@ -160,9 +162,9 @@ type Redeemed struct {
 // attempt, Alarm and Noted are set whatever the error.
 func (s *Service) Redeem(ctx context.Context, key Key, from origin.Origin, guard Guard, code Code) (Redeemed, error) {
 	attempt := Attempt(rand.Text())
-	slot, _ := s.slot(key)
+	slot, agreed := s.slot(key)
 	compared, err := s.store.Redeem(ctx, slot, from, guard, s.keys.deriveDigest(key, code), attempt)
-	redeemed := Redeemed{Attempt: attempt, Failures: compared.Failures, Alarm: compared.Alarm, Noted: compared.Noted}
+	redeemed := Redeemed{Agreed: agreed != "", Attempt: attempt, Failures: compared.Failures, Alarm: compared.Alarm, Noted: compared.Noted}
 	if err != nil {
 		return redeemed, err
 	}

@@ -14,6 +14,8 @@ import (
 
 // Route gives destinations an order of providers of their own.
 type Route struct {
+	// Path is where the route's settings are, for errors.
+	Path string
 	// Prefixes are the beginnings of E.164 numbers, such as "+44" or "+1787"; Countries are ISO 3166-1
 	// alpha-2. A number takes the route of its longest prefix, else that of its country.
 	Prefixes  []string
@@ -35,8 +37,8 @@ var prefixShape = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)
 func newRoutes(providers map[string]Sender, all []Route, fallback []string) (*routes, error) {
 	r := &routes{byPrefix: map[string][]string{}, byCountry: map[string][]string{}, fallback: slices.Clone(fallback)}
 	errs := []error{checkOrder("sms.order", providers, fallback)}
-	for i, each := range all {
-		at := fmt.Sprintf("sms.routes[%d]", i)
+	for _, each := range all {
+		at := each.Path
 		order := slices.Clone(each.Providers)
 		errs = append(errs, checkOrder(at+".providers", providers, order))
 		if len(each.Prefixes)+len(each.Countries) == 0 {

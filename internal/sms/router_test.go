@@ -134,12 +134,12 @@ func TestNewRouterChecksRoutes(t *testing.T) {
 		{"no order", nil, nil, "sms.order: empty"},
 		{"unknown provider", nil, []string{"x"}, `sms.order: no provider "x": there is a, b`},
 		{"provider twice", nil, []string{"a", "a"}, "stands twice"},
-		{"route without providers", []sms.Route{{Countries: []string{"GB"}}}, []string{"a"}, "sms.routes[0].providers: empty"},
+		{"route without providers", []sms.Route{{Path: "sms.routes.x", Countries: []string{"GB"}}}, []string{"a"}, "sms.routes.x.providers: empty"},
 		{"route to nowhere", []sms.Route{{Providers: []string{"a"}}}, []string{"a"}, "leads nowhere"},
-		{"prefix without plus", []sms.Route{{Prefixes: []string{"44"}, Providers: []string{"a"}}}, []string{"a"}, "sms.routes[0].prefixes"},
-		{"country in small letters", []sms.Route{{Countries: []string{"gb"}, Providers: []string{"a"}}}, []string{"a"}, "sms.routes[0].countries"},
-		{"prefix twice", []sms.Route{{Prefixes: []string{"+44"}, Providers: []string{"a"}}, {Prefixes: []string{"+44"}, Providers: []string{"b"}}},
-			[]string{"a"}, `sms.routes[1].prefixes: "+44" has a route already`},
+		{"prefix without plus", []sms.Route{{Path: "sms.routes.x", Prefixes: []string{"44"}, Providers: []string{"a"}}}, []string{"a"}, "sms.routes.x.prefixes"},
+		{"country in small letters", []sms.Route{{Path: "sms.routes.x", Countries: []string{"gb"}, Providers: []string{"a"}}}, []string{"a"}, "sms.routes.x.countries"},
+		{"prefix twice", []sms.Route{{Prefixes: []string{"+44"}, Providers: []string{"a"}}, {Path: "sms.routes.y", Prefixes: []string{"+44"}, Providers: []string{"b"}}},
+			[]string{"a"}, `sms.routes.y.prefixes: "+44" has a route already`},
 	} {
 		_, err := sms.NewRouter(providers, tc.routes, tc.order, sms.RouterOptions{})
 		require.ErrorContains(t, err, tc.want, tc.name)

@@ -56,7 +56,7 @@ func (q *Queue) try(ctx context.Context, m Message) (receipt Receipt, err error)
 		return Receipt{}, &Error{Class: UnknownOutcome, Reason: fmt.Sprintf("the sender returned a %T", err)}
 	}
 	if e != nil {
-		return Receipt{}, e
+		return receipt, e // what is known all the same
 	}
 	return receipt, nil
 }

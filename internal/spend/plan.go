@@ -98,6 +98,13 @@ func (r Rules) checks(p People, t Text) []Check {
 		c.texts(rule.AllMinute, r.allMinute(p), Counter{Minute, texts}, "")
 	}
 	c.texts(rule.AllDay, r.allDay(p), Counter{Day, texts}, "")
+	if !t.Stranger && (t.Trusted || t.Listed) {
+		// Whoever asks for staff's codes from many addresses must not use up what staff need at places
+		// that are known for them (T5): operators hear of it, and money is what stops these, if anything.
+		for i := range c {
+			c[i].Mode = Watch
+		}
+	}
 	r.moneyChecks(&c, p, t)
 	for i := range c {
 		if r.RecordOnly[c[i].Rule] && c[i].Mode == Refuse {

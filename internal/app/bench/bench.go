@@ -19,7 +19,7 @@ func bench(ctx context.Context, opts options) (_ report, err error) {
 			return r, fmt.Errorf("signatures: %w", err)
 		}
 	}
-	if !opts.measures(signInPart, refreshPart, introspectPart, listsPart) {
+	if !opts.measures(signInPart, startsPart, refreshPart, introspectPart, listsPart) {
 		return r, nil // the rest is about servers
 	}
 	folder, err := os.MkdirTemp("", "latchkey-bench-")
@@ -33,7 +33,7 @@ func bench(ctx context.Context, opts options) (_ report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, stores.close()) }()
-	texts, err := openInbox()
+	texts, err := openInbox(0, nil)
 	if err != nil {
 		return r, err
 	}
@@ -46,8 +46,16 @@ func bench(ctx context.Context, opts options) (_ report, err error) {
 		}
 	}
 	if opts.measures(signInPart) {
-		if r.Starts, err = measureStarts(ctx, world); err != nil {
+		if r.StartUps, err = measureStartUps(ctx, world); err != nil {
 			return r, err
+		}
+	}
+	if opts.measures(startsPart) {
+		if r.Starts, err = measureStarts(ctx, world, texts, opts); err != nil {
+			return r, fmt.Errorf("starts: %w", err)
+		}
+		if r.Rush, err = measureRush(ctx, world, opts); err != nil {
+			return r, fmt.Errorf("rush: %w", err)
 		}
 	}
 	if opts.measures(listsPart) {

@@ -8,10 +8,12 @@
 //	  ▲                  bare handler   ──► Redis, a key prefix each
 //	  └─ Twilio stand-in ◄──┘
 //
-// There are five parts; -only=signin,refresh takes some of them:
+// There are six parts; -only=signin,refresh takes some of them:
 //
 //	signin      whole sign-ins: POST /passwordless/start, the code out of the text, POST /oauth/token,
-//	            by one of 2,000 people who have all signed in before; memory, JWKS and starts as well
+//	            by one of 2,000 people who have all signed in before; memory, JWKS and start-up as well
+//	starts      codes asked for, each with its text, by turns with all limits on, from an office and without
+//	            limits; then 5,000 people of one office, 83 a second, who wait for nobody
 //	refresh     refreshes, each with the token that the one before has brought
 //	introspect  introspections of live access tokens by a service; Latchkey alone
 //	lists       a status list of 1,000,000 live sessions, filled in by SQL, on two replicas:

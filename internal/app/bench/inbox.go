@@ -27,19 +27,23 @@ type inbox struct {
 	baseURL  string
 	server   *http.Server
 	provider *twiliotest.Server
+	// heard, if set, is told of each text when it comes in.
+	heard func(number string)
 
 	mu     sync.Mutex
 	phones map[string]chan string // codes on their way, by number
 }
 
-func openInbox() (*inbox, error) {
+// openInbox answers each text after latency.
+func openInbox(latency time.Duration, heard func(number string)) (*inbox, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	in := &inbox{
 		baseURL:  "http://" + listener.Addr().String(),
-		provider: twiliotest.New(twiliotest.Options{NoValidation: true, Keep: 1}),
+		provider: twiliotest.New(twiliotest.Options{NoValidation: true, Keep: 1, Latency: latency}),
+		heard:    heard,
 		phones:   map[string]chan string{},
 	}
 	in.server = &http.Server{Handler: in, ReadHeaderTimeout: textTimeout}
@@ -57,6 +61,9 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	form, _ := url.ParseQuery(string(body)) // a text that cannot be read does not arrive
 	if text := form.Get("Body"); len(text) >= codeDigits {
+		if in.heard != nil {
+			in.heard(form.Get("To"))
+		}
 		select {
 		case in.phone(form.Get("To")) <- text[:codeDigits]:
 		default: // nobody is waiting for a second one

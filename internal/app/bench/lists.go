@@ -20,7 +20,7 @@ type listFigures struct {
 
 // measureLists fills a database with sessions, starts replicas on it and revokes.
 func measureLists(ctx context.Context, w world, opts options) (*listFigures, error) {
-	home, err := w.prepare(ctx)
+	home, err := w.prepareOffice(ctx)
 	if err != nil {
 		return nil, err
 	}

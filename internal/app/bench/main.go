@@ -27,6 +27,7 @@ type options struct {
 	rounds   int
 	workers  int
 	sessions int
+	rush     time.Duration
 	only     []string
 	output   string
 }
@@ -34,13 +35,14 @@ type options struct {
 // The parts that can be measured, each without the others.
 const (
 	signInPart     = "signin"
+	startsPart     = "starts"
 	refreshPart    = "refresh"
 	introspectPart = "introspect"
 	listsPart      = "lists"
 	signaturesPart = "signatures"
 )
 
-var parts = []string{signInPart, refreshPart, introspectPart, listsPart, signaturesPart}
+var parts = []string{signInPart, startsPart, refreshPart, introspectPart, listsPart, signaturesPart}
 
 // measures reports whether one of these is to be measured.
 func (o options) measures(these ...string) bool {
@@ -85,12 +87,13 @@ func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.latchkey, "latchkey", "bin/latchkey", "the program to measure")
-	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long each measurement of sign-ins, refreshes and introspections lasts")
+	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long each measurement of sign-ins, starts, refreshes and introspections lasts")
 	flags.IntVar(&o.rounds, "rounds", 9, "how often each of them is measured, by turns; the median counts")
 	flags.IntVar(&o.workers, "workers", 4, "how many people sign in, refresh or are asked after at once")
 	flags.IntVar(&o.sessions, "sessions", 1_000_000, fmt.Sprintf("how many live sessions the status list is measured with, %d to %d", minSessions, statuslist.Size))
+	flags.DurationVar(&o.rush, "rush", time.Minute, fmt.Sprintf("in how long %d people of one office ask for a code", rushPeople))
 	only := flags.String("only", strings.Join(parts, ","),
-		"what to measure, with commas between: signin (with memory, JWKS and starts), refresh, introspect, lists, signatures")
+		"what to measure, with commas between: signin (with memory, JWKS and start-up), starts, refresh, introspect, lists, signatures")
 	flags.StringVar(&o.output, "output", "table", "table or json")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -107,6 +110,8 @@ func (o options) check(rest []string) error {
 		}
 	}
 	switch {
+	case o.rush <= 0:
+		return errors.New("-rush must be above zero")
 	case o.duration <= 0, o.rounds < 1, o.workers < 1, o.workers > people:
 		return errors.New("-duration, -rounds and -workers must be above zero, and -workers at most the number of people")
 	case o.sessions < minSessions, o.sessions > statuslist.Size:

@@ -39,15 +39,15 @@ func startReplica(ctx context.Context, w world, home installation, name string) 
 // measureState starts a replica several times.
 func measureState(ctx context.Context, w world, home installation, sessions, revoked int) (listState, error) {
 	state := listState{Sessions: sessions, Revoked: revoked}
-	progress("status list of %d sessions, %d of them revoked: starting serve %d times", sessions, revoked, starts)
+	progress("status list of %d sessions, %d of them revoked: starting serve %d times", sessions, revoked, startUps)
 	var took []float64
-	for i := range starts {
+	for i := range startUps {
 		s, seconds, err := startReplica(ctx, w, home, "replica")
 		if err != nil {
 			return state, err
 		}
 		took = append(took, seconds)
-		if i == starts-1 {
+		if i == startUps-1 {
 			v := verifier{url: listURL(s.baseURL)}
 			if err = v.fetch(ctx); err == nil {
 				state.Size = len(v.body)

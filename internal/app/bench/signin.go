@@ -29,6 +29,8 @@ type app struct {
 	client  string
 	// algorithm is what the tokens must be signed with.
 	algorithm string
+	// from is the address that a proxy says a request comes from; empty without a proxy.
+	from string
 }
 
 // tokens are what the token endpoint answers with.
@@ -42,18 +44,15 @@ type tokens struct {
 func (a app) signIn(ctx context.Context, number, scope string) (tokens, timing, error) {
 	var got tokens
 	var t timing
-	begun := time.Now()
-	if err := a.post(ctx, "/passwordless/start", map[string]string{
-		"client_id": a.client, "connection": "sms", "phone_number": number,
-	}, nil); err != nil {
+	var err error
+	if t.start, err = a.start(ctx, number); err != nil {
 		return got, t, err
 	}
-	t.start = time.Since(begun)
 	code, err := a.inbox.await(ctx, number)
 	if err != nil {
 		return got, t, err
 	}
-	begun = time.Now()
+	begun := time.Now()
 	if err := a.post(ctx, "/oauth/token", map[string]string{
 		"grant_type": passwordlessGrant, "client_id": a.client, "realm": "sms", "username": number, "otp": code,
 		"audience": audience, "scope": scope,
@@ -62,6 +61,19 @@ func (a app) signIn(ctx context.Context, number, scope string) (tokens, timing, 
 	}
 	t.token = time.Since(begun)
 	return got, t, a.check(got)
+}
+
+// start asks for a code and returns how long the answer took.
+func (a app) start(ctx context.Context, number string) (time.Duration, error) {
+	begun := time.Now()
+	err := a.post(ctx, startPath, a.startParameters(number), nil)
+	return time.Since(begun), err
+}
+
+const startPath = "/passwordless/start"
+
+func (a app) startParameters(number string) map[string]string {
+	return map[string]string{"client_id": a.client, "connection": "sms", "phone_number": number}
 }
 
 // check sees that what is measured is what was asked for.
@@ -77,16 +89,27 @@ func (a app) check(got tokens) error {
 }
 
 func (a app) post(ctx context.Context, path string, parameters map[string]string, into any) error {
-	body, err := json.Marshal(parameters)
+	request, err := a.request(ctx, path, parameters)
 	if err != nil {
 		return err
+	}
+	return do(a.http, request, into)
+}
+
+func (a app) request(ctx context.Context, path string, parameters map[string]string) (*http.Request, error) {
+	body, err := json.Marshal(parameters)
+	if err != nil {
+		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.baseURL+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	return do(a.http, request, into)
+	if a.from != "" {
+		request.Header.Set("X-Forwarded-For", a.from)
+	}
+	return request, nil
 }
 
 // do sends a request, which must be answered with 200 and JSON.

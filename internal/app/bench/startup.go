@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// starts is how often each way to start dev is measured.
-const starts = 5
+// startUps is how often each way to start dev is measured.
+const startUps = 5
 
 // startTimes are in seconds, from the call of the program to the first answer on the public listener.
 type startTimes struct {
@@ -17,8 +17,8 @@ type startTimes struct {
 	Again spread  `json:"dev_second_start"`
 }
 
-func measureStarts(ctx context.Context, w world) (*startTimes, error) {
-	progress("starting dev %d times", 2*starts+1)
+func measureStartUps(ctx context.Context, w world) (*startTimes, error) {
+	progress("starting dev %d times", 2*startUps+1)
 	t := &startTimes{}
 	data := filepath.Join(w.folder, "dev")
 	first, err := startDev(ctx, w, data)
@@ -27,7 +27,7 @@ func measureStarts(ctx context.Context, w world) (*startTimes, error) {
 	}
 	t.First = first
 	var empty, again []float64
-	for range starts {
+	for range startUps {
 		seconds, err := startDev(ctx, w, "")
 		if err != nil {
 			return t, err

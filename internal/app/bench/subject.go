@@ -55,25 +55,16 @@ func stopAll(subjects []*subject, failed ...error) error {
 
 // startLatchkey runs the server on a staff list that its own import has read.
 func startLatchkey(ctx context.Context, w world, listen string) (*process, error) {
-	home, err := w.prepare(ctx)
+	home, err := w.prepareOffice(ctx)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := freeAddresses(2)
-	if err != nil {
-		return nil, err
-	}
-	settings := append(home.settings, "LATCHKEY_LISTEN="+listen, "LATCHKEY_ADMIN_LISTEN="+inner[0], "LATCHKEY_OPS_LISTEN="+inner[1])
-	p, err := start(w.latchkey, []string{"serve"}, settings, nil)
-	if err != nil {
-		return nil, err
-	}
-	return p.ready(ctx, "http://"+inner[1]+"/readyz")
+	return w.serve(ctx, home, listen)
 }
 
 // startBare runs the yardstick on a database of the same content, accounts included: it makes none.
 func startBare(ctx context.Context, w world, listen string) (*process, error) {
-	home, err := w.prepare(ctx)
+	home, err := w.prepareOffice(ctx)
 	if err != nil {
 		return nil, err
 	}

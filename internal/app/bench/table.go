@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 )
@@ -10,7 +12,7 @@ import (
 // table writes the report for people to read: one table for each kind of figures.
 func (r report) table(w io.Writer) error {
 	fmt.Fprintf(w, "\n%d cores, shared with PostgreSQL, Redis and the load; %s, %s.\n", r.Machine.Cores, r.Machine.Go, r.Machine.Platform)
-	if len(r.SignIns) > 0 || len(r.Refreshes) > 0 || r.Introspections != nil {
+	if len(r.SignIns) > 0 || r.Starts != nil || len(r.Refreshes) > 0 || r.Introspections != nil {
 		fmt.Fprintf(w, "%d at once. Median of %d measurements of %g s each, by turns (least to most).\n"+
 			"Bare is a handler that does only the unavoidable work, on the same tables.\n",
 			r.Machine.Workers, r.Machine.Rounds, r.Machine.Seconds)
@@ -20,6 +22,8 @@ func (r report) table(w io.Writer) error {
 		write func(io.Writer)
 	}{
 		{len(r.SignIns) > 0, r.signIns},
+		{r.Starts != nil, func(w io.Writer) { r.Starts.table(w) }},
+		{r.Rush != nil, func(w io.Writer) { r.Rush.table(w) }},
 		{len(r.Refreshes) > 0, r.refreshes},
 		{r.Introspections != nil, r.introspections},
 		{r.Lists != nil, func(w io.Writer) { r.Lists.states(w) }},
@@ -52,6 +56,27 @@ func (r report) signIns(w io.Writer) {
 		fmt.Fprintf(w, "JWKS\t%.0f answers/s\t%d bytes\t\t\n", r.JWKS.PerSecond, r.JWKS.Bytes)
 	}
 }
+
+func (f startFigures) table(w io.Writer) {
+	fmt.Fprintln(w, "START AND ITS TEXT\tSTARTS/S\tCPU MS EACH\tANSWER P50/P99 MS\tREDIS SCRIPTS\tREDIS MS EACH")
+	for _, of := range f.Settings {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.2f\t%.3f\n",
+			of.Name, of.PerSecond.text(0), of.CPU.text(3), of.Token.text(), of.Scripts, of.RedisCPU)
+	}
+	fmt.Fprintf(w, "limited - lifted\t\t%s\t\t%.2f\t\n", f.Cost.text(3), f.addedScripts())
+}
+
+func (f rushFigures) table(w io.Writer) {
+	fmt.Fprintf(w, "%s PEOPLE OF ONE OFFICE ASK WITHIN %g S\tCOUNT\tP50 MS\tP99 MS\tMAX MS\n", grouped(f.People), f.Seconds)
+	for _, status := range slices.Sorted(maps.Keys(f.Answers)) {
+		fmt.Fprintf(w, "answers %d\t%s\t\t\t\n", status, grouped(f.Answers[status]))
+	}
+	fmt.Fprintf(w, "from the start to the answer\t\t%s\n", f.Answer.text())
+	fmt.Fprintf(w, "from the start to the text at the provider, who takes %s\t%s\t%s\n", rushLatency, grouped(f.Texts), f.Text.text())
+	fmt.Fprintf(w, "CPU ms of a start and its text\t\t%.2f\t\t\n", f.CPU)
+}
+
+func (r reach) text() string { return fmt.Sprintf("%.1f\t%.1f\t%.1f", r.P50, r.P99, r.Max) }
 
 func (r report) refreshes(w io.Writer) {
 	fmt.Fprintln(w, "\tREFRESHES/S\tCPU MS EACH\tP50/P99 MS")

@@ -30,17 +30,17 @@ type installation struct {
 	settings []string
 }
 
-// prepare returns an installation with the schema and the staff in its database.
-func (w world) prepare(ctx context.Context) (installation, error) {
+// prepare returns an installation with the schema and people with these numbers in its database.
+func (w world) prepare(ctx context.Context, numbers []string, further ...string) (installation, error) {
 	home := installation{secret: make([]byte, 32)}
 	_, _ = rand.Read(home.secret) // never fails
 	var err error
 	if home.database, err = w.stores.database(ctx); err != nil {
 		return home, err
 	}
-	home.settings = slices.Clip(w.settings(home))
+	home.settings = slices.Clip(append(w.settings(home), further...))
 	list := filepath.Join(w.folder, "staff.csv")
-	if err := os.WriteFile(list, []byte(staffList()), 0o600); err != nil {
+	if err := os.WriteFile(list, []byte(staffList(numbers)), 0o600); err != nil {
 		return home, err
 	}
 	for _, args := range [][]string{{"migrate", "up"}, {"hr", "import", list}} {
@@ -49,6 +49,39 @@ func (w world) prepare(ctx context.Context) (installation, error) {
 		}
 	}
 	return home, nil
+}
+
+// prepareOffice returns an installation for people who sign in over and over again. All limits are on, as for
+// an office of 2,000, but where people would meet one who sign in some ten times a minute, each of them, the number is
+// one that nobody meets.
+func (w world) prepareOffice(ctx context.Context) (installation, error) {
+	return w.prepare(ctx, staff(),
+		"LATCHKEY_COMPANY_NETWORKS=127.0.0.0/8",
+		// Guesses count until they are known to be right.
+		"LATCHKEY_LIMITS_SOURCE_COMPANY_GUESSES_PER_HOUR=10000",
+		"LATCHKEY_LIMITS_ALL_GUESSES_PER_HOUR=10000",
+		"LATCHKEY_LIMITS_NUMBER_TEXTS_PER_SOURCE_HOUR=1000",
+		"LATCHKEY_LIMITS_NUMBER_TEXTS_PER_SOURCE_DAY=1000",
+		"LATCHKEY_LIMITS_NUMBER_TEXTS_PER_HOUR=1000",
+		"LATCHKEY_LIMITS_NUMBER_TEXTS_PER_DAY=1000",
+		"LATCHKEY_SMS_VOLUME_PER_COUNTRY_DAY=10000000",
+		"LATCHKEY_SMS_VOLUME_PER_DAY=10000000",
+		"LATCHKEY_SMS_MONEY_PER_DAY=1000000",
+	)
+}
+
+// serve starts a server of the installation, with settings beside those of all its replicas, which they override.
+func (w world) serve(ctx context.Context, home installation, listen string, further ...string) (*process, error) {
+	inner, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
+	}
+	settings := append(home.settings, "LATCHKEY_LISTEN="+listen, "LATCHKEY_ADMIN_LISTEN="+inner[0], "LATCHKEY_OPS_LISTEN="+inner[1])
+	p, err := start(w.latchkey, []string{"serve"}, append(settings, further...), nil)
+	if err != nil {
+		return nil, err
+	}
+	return p.ready(ctx, "http://"+inner[1]+"/readyz")
 }
 
 // command runs one of Latchkey's commands to its end.
@@ -81,9 +114,6 @@ func (w world) settings(home installation) []string {
 		"LATCHKEY_REDIS_KEY_PREFIX=" + keyPrefix(),
 		"LATCHKEY_PHONE_ALLOW_FICTIONAL=true",
 		"LATCHKEY_SESSIONS_PER_PERSON=1000",
-		// All limits are on, as in an office: its people start as they like, each within their own.
-		"LATCHKEY_COMPANY_NETWORKS=127.0.0.0/8",
-		"LATCHKEY_SMS_COUNTRIES=US,GB",
 		"LATCHKEY_SMS_TWILIO_BASE_URL=" + w.twilio,
 		"LATCHKEY_SMS_TWILIO_ACCOUNT_SID=" + twiliotest.AccountSID,
 		"LATCHKEY_SMS_TWILIO_API_KEY_SID=" + twiliotest.APIKeySID,

@@ -172,9 +172,10 @@ func delivery(provider string, form map[string]string) sms.Delivery {
 	if code, err := strconv.Atoi(form["ErrorCode"]); err == nil && code > 0 {
 		d.Code = code
 	}
-	known := false
-	if d.Class, known = ClassOf(d.Code); !known {
-		// Nothing is held against a number, or a provider, for a reason that we do not know.
+	// Of a code that we do not know the class is empty: nothing is held against a number, or a provider,
+	// for a reason that nobody has looked at.
+	d.Class, _ = ClassOf(d.Code)
+	if d.Code == 0 {
 		d.Class = sms.NumberTemporary
 	}
 	d.Account = accountCodes[d.Code]

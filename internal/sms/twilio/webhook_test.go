@@ -155,7 +155,7 @@ func TestWebhookTakes(t *testing.T) {
 		{"30034", 30034, sms.OurConfig, false},
 		{"30002", 30002, sms.OurConfig, true},
 		{"30036", 30036, sms.Late, false},
-		{"39999", 39999, sms.NumberTemporary, false},
+		{"39999", 39999, "", false},
 		{"", 0, sms.NumberTemporary, false},
 		{"-30005", 0, sms.NumberTemporary, false},
 		{"many", 0, sms.NumberTemporary, false},

@@ -107,8 +107,8 @@ func with(t spend.Text, block int) spend.Text {
 }
 
 func eachLimit(t *testing.T, s suite) {
-	listed, polish, polishStranger := staff, staff, stranger
-	listed.Listed = true
+	listed, trusted, polish, polishStranger := staff, staff, staff, stranger
+	listed.Listed, trusted.Trusted = true, true
 	polish.Country, polishStranger.Country = "PL", "PL"
 	for _, tc := range []struct {
 		name  string
@@ -123,13 +123,15 @@ func eachLimit(t *testing.T, s suite) {
 		{"day", stranger, spend.Rules{StrangersDay: 100}, 100, rule.StrangersDay, staff},
 		{"country's floor", polish, spend.Rules{CountryDay: 30, CountryPerPerson: 3}, 30, rule.CountryDay, staff},
 		{"country by people", staff, spend.Rules{CountryDay: 5, CountryPerPerson: 3}, 30, rule.CountryDay, polish},
+		{"not those from a known place", staff, spend.Rules{CountryDay: 5, CountryPerPerson: 3}, 30, rule.CountryDay, trusted},
 		{"strangers' part of a country", polishStranger,
 			spend.Rules{CountryDay: 30, StrangersPercent: 50}, 15, rule.CountryDay, polish},
 		{"strangers' part of a day", stranger, spend.Rules{AllDay: 31, StrangersPercent: 50}, 16, rule.AllDay, staff},
 		{"minute", staff, spend.Rules{AllMinute: 60}, 60, rule.AllMinute, listed},
+		{"minute, from a known place", staff, spend.Rules{AllMinute: 60}, 60, rule.AllMinute, trusted},
 		{"minute by people, rounded up", staff, spend.Rules{AllMinute: 1, AllMinutePercent: 20}, 3, rule.AllMinute, listed},
-		{"day's floor", staff, spend.Rules{AllDay: 40, AllPerPerson: 3}, 40, rule.AllDay, spend.Text{}},
-		{"day by people", listed, spend.Rules{AllDay: 30, AllPerPerson: 3}, 36, rule.AllDay, spend.Text{}},
+		{"day's floor", staff, spend.Rules{AllDay: 40, AllPerPerson: 3}, 40, rule.AllDay, trusted},
+		{"day by people", staff, spend.Rules{AllDay: 30, AllPerPerson: 3}, 36, rule.AllDay, listed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s.clock.Advance(48 * time.Hour) // a new day for each

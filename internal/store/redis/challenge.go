@@ -69,7 +69,8 @@ func newSettings(l otp.Limits) []any {
 		l.Lifetime.Milliseconds(), l.RenewBelow.Milliseconds(), l.ResendGap.Milliseconds(),
 		l.GuessesPerSource, l.Guesses, l.StrictGuessesPerSource, l.StrictGuesses,
 		l.NumberGuessesPerSource, l.NumberGuesses, l.NumberAlarm, l.InARow, l.RowKept().Milliseconds(), l.TrustFor.Milliseconds(),
-		l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour, l.TextsPerDayFor(false), l.TextsPerDayFor(true),
+		l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour,
+		l.TextsPerDayFor(false, false), l.TextsPerDayFor(false, true), l.TextsPerDayFor(true, false),
 		l.Kept(), otp.KeptNetworks,
 	}
 }

@@ -35,7 +35,7 @@ local l = {}
 for i = 10, #ARGV do l[i - 9] = tonumber(ARGV[i]) end
 local lifetime, renew_below, gap, code_own, code_all, strict_own, strict_all = unpack(l, 1, 7)
 local number_own, number_all, alarm, in_a_row, row_kept, trust_for = unpack(l, 8, 13)
-local own_hour, own_day, all_hour, all_day, all_day_trusted, kept, kept_networks = unpack(l, 14, 20)
+local own_hour, own_day, all_hour, all_day, all_day_listed, all_day_known, kept, kept_networks = unpack(l, 14, 21)
 local hour, day = 3600000, 86400000
 
 local number = redis.call('HMGET', KEYS[2], 'guesses', 'texts', 'networks', 'row', 'last')
@@ -156,7 +156,7 @@ refuse(6, again and resend or renew)
 refuse(7, wait(texts_own_at, own_hour, hour))
 refuse(8, wait(texts_own_at, own_day, day))
 if not trusted then refuse(9, wait(texts_at, all_hour, hour)) end
-refuse(10, wait(texts_at, trusted and all_day_trusted or all_day, day))
+refuse(10, wait(texts_at, known and all_day_known or listed and all_day_listed or all_day, day))
 if worst > 0 then return answer('throttled', '', longest) end
 
 texts[#texts + 1] = string.format('%d %s 0 %s\n', now, source, call)

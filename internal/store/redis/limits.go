@@ -52,18 +52,19 @@ local function number() return tonumber(argument()) end
 for i, key in ipairs(KEYS) do
   local member, renew, keep, room, windows = argument(), argument() == '1', number(), number(), number()
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - keep)
-  local present = tonumber(redis.call('ZSCORE', key, member))
+  local size = redis.call('ZCARD', key)
+  local present = size > 0 and tonumber(redis.call('ZSCORE', key, member))
   local function wait(limit, length)
-    if limit == 0 or present then return 0 end
+    if limit == 0 or size < limit or present then return 0 end
     local e = redis.call('ZREVRANGE', key, limit - 1, limit - 1, 'WITHSCORES')
-    return e[2] and math.max(0, tonumber(e[2]) + length - now) or 0
+    return math.max(0, tonumber(e[2]) + length - now)
   end
   local stamp, previous = now, 0
   if present and renew then
     stamp, previous = math.max(now, present + 1), present
   elseif present then
     stamp = present
-  elseif redis.call('ZCARD', key) >= room then
+  elseif size >= room then
     stamp = 0
   end
   answer[#answer + 1], answer[#answer + 2] = stamp, previous

@@ -74,7 +74,7 @@ func (s *server) start(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) text(to, code string) {
-	body := code + " is your Latchkey code. It expires in 5 minutes. Do not share it with anyone.\n\n@127.0.0.1 #" + code
+	body := code + " is your Latchkey code. It expires in 5 min. Do not share it with anyone.\n\n@127.0.0.1 #" + code
 	if err := s.send(to, body); err != nil {
 		fmt.Fprintln(os.Stderr, "bare: text:", err)
 	}
