@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -96,25 +97,40 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // sourceExtractor believes X-Forwarded-For only from proxies, and of it the right-most entry that
-// is none of them: everything further left is the caller's own invention (X4).
+// is none of them: everything further left is the caller's own invention (X4). An entry there that is no
+// address gives none: taking the proxy's would make all its users one, and soon a trusted one.
 func sourceExtractor(proxies []netip.Prefix) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
+	trusted := func(addr netip.Addr) bool {
+		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 	}
-	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range proxies {
-		trust = append(trust, echo.TrustIPRange(&net.IPNet{
-			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}))
-	}
-	fromHeader := echo.ExtractIPFromXFFHeader(trust...)
+	direct := echo.ExtractIPDirect()
 	return func(r *http.Request) string {
-		source := fromHeader(r)
-		addr, err := netip.ParseAddr(source)
-		if err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }) {
-			// Every entry is a proxy's: the left-most would be the caller's choice.
-			return echo.ExtractIPDirect()(r)
+		caller := direct(r)
+		if remote, ok := address(caller); !ok || !trusted(remote) {
+			return caller
 		}
-		return source
+		entries := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
+		if len(entries) == 1 && strings.TrimSpace(entries[0]) == "" {
+			return caller // the proxy's own request
+		}
+		for _, entry := range slices.Backward(entries) {
+			switch addr, ok := address(entry); {
+			case !ok:
+				return ""
+			case !trusted(addr):
+				return addr.String()
+			}
+		}
+		return caller // every entry is a proxy's: the left-most would be the caller's choice
 	}
+}
+
+// address reads an entry as proxies write it: an address, in brackets or not, with a port or without.
+func address(entry string) (netip.Addr, bool) {
+	entry = strings.TrimSpace(entry)
+	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+		return addr.Unmap().WithZone(""), true
+	}
+	withPort, err := netip.ParseAddrPort(entry)
+	return withPort.Addr().Unmap().WithZone(""), err == nil
 }

@@ -9,9 +9,11 @@ import (
 
 // verdict is what readings mean.
 type verdict struct {
-	// refusal is for everybody, untrusted for those who are not trusted, in protective mode. Of several
-	// rules it is the one that lasts longest: only then the request can succeed.
-	refusal, untrusted *Error
+	// refusal is for everybody; shared for those who have not signed in with the number from there, as
+	// what they share with others is used up: a network, or an address of a listed one; untrusted for those
+	// who are not trusted, in protective mode. Of several rules it is the one that lasts longest: only
+	// then the request can succeed.
+	refusal, shared, untrusted *Error
 	// noted are rules that would have refused. notedUntrusted are those that would have refused an untrusted
 	// origin in protective mode.
 	noted, notedUntrusted []rule.Name
@@ -23,6 +25,9 @@ func judge(meters []Meter, readings []Reading) verdict {
 		for j, w := range m.Windows {
 			waits := readings[i].Waits[j]
 			switch {
+			case w.Enforced && (m.Place.Around == Network || m.From.Listed):
+				v.shared = longer(v.shared, m, w, waits.Full)
+				v.untrusted = longer(v.untrusted, m, w, waits.Third)
 			case w.Enforced:
 				v.refusal = longer(v.refusal, m, w, waits.Full)
 				v.untrusted = longer(v.untrusted, m, w, waits.Third)

@@ -70,8 +70,10 @@ func NewService(store Store, rules Rules, people func() int, opts Options) *Serv
 type Pass struct {
 	// Strict holds the origin to less if it is not trusted for the number (T4).
 	Strict bool
-	// Refusal is what such an origin is to be told, by Refuse; nil if it may go on.
-	Refusal *Error
+	// Refusal is what such an origin is to be told, by Refuse; nil if it may go on. With KnownOnly it is
+	// for whoever has not signed in with the number from there, also from a listed network.
+	Refusal   *Error
+	KnownOnly bool
 	// Noted are the rules in RecordOnly that would have refused it.
 	Noted []rule.Name
 
@@ -126,7 +128,8 @@ func (s *Service) Guess(ctx context.Context, from origin.Origin) (Pass, error) {
 	defer ease()
 	claim := Claim{
 		Network: from.Network, Meters: at(from, plan, s.call(), ""),
-		All: s.rules.AllPerHour > 0, Careful: careful,
+		// One address of the company's must not close everything to newcomers elsewhere (T5).
+		All: s.rules.AllPerHour > 0 && !from.Listed, Careful: careful,
 	}
 	// Whoever hangs up in the middle must not leave a guess behind that counts at all and nowhere else.
 	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -163,6 +166,14 @@ func (s *Service) pass(claim Claim, taken Taken, from origin.Origin, level Level
 		s.returns.add(Return{Minute: taken.Minute})
 		s.refusedBy(v.refusal)
 		return p, v.refusal
+	}
+	if v.shared != nil {
+		// Nothing was counted. Neighbours must not shut out whoever is known there (T5).
+		if taken.Minute > 0 {
+			s.returns.add(Return{Minute: taken.Minute})
+		}
+		p.Strict, p.Refusal, p.KnownOnly = level >= Protective && !from.Listed, v.shared, true
+		return p, nil
 	}
 	p.back = &giveBack{Return: counted(claim, taken)}
 	s.strict(&p, v, level, from)

@@ -102,6 +102,24 @@ func (b *bench) level(guesses int) {
 	require.NoError(b.t, b.Refresh(b.t.Context()))
 }
 
+// Guess and Start are those of somebody who has never signed in from there.
+func (b *bench) Guess(ctx context.Context, from origin.Origin) (limit.Pass, error) {
+	return outsider(b.Service)(b.Service.Guess(ctx, from))
+}
+
+func (b *bench) Start(ctx context.Context, from origin.Origin, number string) (limit.Pass, error) {
+	return outsider(b.Service)(b.Service.Start(ctx, from, number))
+}
+
+func outsider(s *limit.Service) func(limit.Pass, error) (limit.Pass, error) {
+	return func(p limit.Pass, err error) (limit.Pass, error) {
+		if err == nil && p.KnownOnly {
+			return p, s.Refuse(p)
+		}
+		return p, err
+	}
+}
+
 // refused requires that err is a refusal by name.
 func refused(t *testing.T, err error, name rule.Name) *limit.Error {
 	t.Helper()

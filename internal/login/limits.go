@@ -89,7 +89,7 @@ func isLimit(err error) bool {
 
 // guard is what the limits of sources ask of those of the number.
 func guard(pass limit.Pass) otp.Guard {
-	return otp.Guard{Strict: pass.Strict, TrustedOnly: pass.Refusal != nil}
+	return otp.Guard{Strict: pass.Strict, TrustedOnly: pass.Refusal != nil, KnownOnly: pass.KnownOnly}
 }
 
 // settle gives back what the limits of sources have counted, unless the number's went on to count it too

@@ -254,3 +254,36 @@ func TestAReviewersNumberInTheDirectory(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, was.Subject, is.Subject, "the reviewer's account is not the person's")
 }
+
+// T5: neighbours in a network, or in the office, shut out whoever is new there, and nobody who has signed in
+// with their number from there before.
+func TestNeighboursShutOutNobodyWhoIsKnown(t *testing.T) {
+	p := newParts(t)
+	p.signIn(t, "app", alice)
+	p.clock.Advance(2 * time.Hour)
+	for i := range sourceRules.NetworkFactor * sourceRules.NumbersPerHour {
+		neighbour := origin.Origin{Source: origin.Source(fmt.Sprintf("192.0.2.%d", 100+i/15)), Network: home.Network}
+		require.NoError(t, p.startFrom(t, numbered(5000+i), neighbour))
+	}
+	var refused *limit.Error
+	require.ErrorAs(t, p.startFrom(t, bob, home), &refused)
+	require.Equal(t, rule.NetworkNumbers, refused.Rule)
+	require.NoError(t, p.startFrom(t, alice, home))
+	require.NoError(t, p.guessFrom(t, alice, p.texts.last(t, alice), home))
+
+	office := origin.Origin{Source: "203.0.113.1", Network: "203.0.113.0/24", Listed: true}
+	require.NoError(t, p.startFrom(t, alice, office))
+	require.NoError(t, p.guessFrom(t, alice, p.texts.last(t, alice), office))
+	require.NoError(t, p.Sources.Flush(t.Context())) // the right ones are given back
+	for i := range sourceRules.ListedGuessesPerHour {
+		require.ErrorIs(t, p.guessFrom(t, numbered(6000+i/5), "000000", office), otp.ErrInvalidCode)
+	}
+	require.NoError(t, p.startFrom(t, bob, office))
+	require.ErrorAs(t, p.guessFrom(t, bob, p.texts.last(t, bob), office), &refused)
+	require.Equal(t, rule.SourceGuesses, refused.Rule)
+	p.clock.Advance(time.Minute)
+	require.NoError(t, p.startFrom(t, alice, office))
+	require.NoError(t, p.guessFrom(t, alice, p.texts.last(t, alice), office), "whoever is known there goes on")
+	require.NoError(t, p.Sources.Refresh(t.Context()))
+	require.Equal(t, limit.Calm, p.Sources.Level(), "one address of the office closes nothing elsewhere")
+}

@@ -23,8 +23,12 @@ type Tally struct {
 type StartVerdict struct {
 	// Send says that a text goes out; without, the living code's text is on its way already.
 	Send bool
+	// Instead says that the text takes the place of the source's last one, which was not sent: it is not
+	// counted again, and the gap does not begin anew.
+	Instead bool
 	// Renew says that a new code takes the place of the one before.
-	Renew   bool
+	Renew bool
+	// Trusted says that the number was signed in with from there.
 	Trusted bool
 	Noted   []rule.Name
 }
@@ -33,22 +37,30 @@ type StartVerdict struct {
 // Forget. Where several rules refuse, the one that does so longest is named, so that its
 // end is when the same start can succeed.
 func (l Limits) JudgeStart(n Number, c Tally, from origin.Origin, guard Guard, now time.Time) (StartVerdict, error) {
-	trusted := l.Trusts(n, from, now)
-	if guard.TrustedOnly && !trusted {
+	known := l.Knows(n, from, now)
+	trusted := known || from.Listed
+	if guard.refuses(known, from.Listed) {
 		return StartVerdict{}, ErrUntrusted
 	}
 	left := c.End.Sub(now)
 	living := c.Living && left > 0 && c.Guesses < l.Guesses
-	usable := living && l.spent(c, guard.Strict && !trusted) == ""
+	strict := guard.Strict && !trusted
+	usable := living && l.spent(c, strict) == ""
+	again := usable && left >= l.RenewBelow
 	resend, renew := l.gaps(n, from.Source, now)
 
 	judged := judgement{recordOnly: l.RecordOnly}
-	l.judgeNumber(&judged, n, from.Source, trusted, now)
-	verdict := StartVerdict{Trusted: trusted}
-	if !usable || resend == 0 || l.RecordOnly[rule.ResendGap] {
-		verdict.Send, verdict.Renew = true, !usable || left < l.RenewBelow
+	l.judgeNumber(&judged, n, from, trusted, now)
+	verdict := StartVerdict{Trusted: known}
+	if usable && renew > 0 && !l.RecordOnly[rule.ResendGap] {
+		// A source's start in its own gap is answered alike, whatever became of the text (U1). One that
+		// was not sent goes out now.
+		verdict.Send = resend == 0 && again
+		verdict.Instead = verdict.Send
+	} else {
+		verdict.Send, verdict.Renew = true, !again
 		if living && !usable && left >= l.RenewBelow {
-			judged.refuse(l.spent(c, guard.Strict && !trusted), left-l.RenewBelow+time.Millisecond)
+			judged.refuse(l.spent(c, strict), left-l.RenewBelow+time.Millisecond)
 		}
 		if verdict.Renew {
 			judged.refuse(rule.ResendGap, renew)
@@ -64,18 +76,25 @@ func (l Limits) JudgeStart(n Number, c Tally, from origin.Origin, guard Guard, n
 	return verdict, nil
 }
 
+// refuses reports whether the guard keeps out who comes from a place that is or is not known for the
+// number, and is or is not listed.
+func (g Guard) refuses(known, listed bool) bool {
+	return g.TrustedOnly && !known && !listed || g.KnownOnly && !known
+}
+
 // JudgeGuess says whether a guess from there is compared; the errors are those of Store.Redeem but for
 // ErrInvalidCode. n has nothing to Forget.
 func (l Limits) JudgeGuess(n Number, c Tally, from origin.Origin, guard Guard, now time.Time) ([]rule.Name, error) {
-	trusted := l.Trusts(n, from, now)
-	if guard.TrustedOnly && !trusted {
+	known := l.Knows(n, from, now)
+	trusted := known || from.Listed
+	if guard.refuses(known, from.Listed) {
 		return nil, ErrUntrusted
 	}
 	if c.End.After(now) && l.spent(c, guard.Strict && !trusted) != "" {
 		return nil, ErrTooManyGuesses
 	}
 	judged := judgement{recordOnly: l.RecordOnly}
-	l.judgeNumber(&judged, n, from.Source, trusted, now)
+	l.judgeNumber(&judged, n, from, trusted, now)
 	if judged.worst != "" {
 		return judged.noted, &BlockedError{Rule: judged.worst, RetryAfter: judged.wait}
 	}
@@ -99,15 +118,15 @@ func (l Limits) spent(c Tally, strict bool) rule.Name {
 }
 
 // judgeNumber asks the rules about guesses at a number (T1, T2).
-func (l Limits) judgeNumber(j *judgement, n Number, source origin.Source, trusted bool, now time.Time) {
+func (l Limits) judgeNumber(j *judgement, n Number, from origin.Origin, trusted bool, now time.Time) {
 	var all, own []time.Time
 	for _, g := range n.Wrong {
 		all = append(all, g.At)
-		if g.Source == source {
+		if g.Source == from.Source {
 			own = append(own, g.At)
 		}
 	}
-	j.refuse(rule.NumberGuessesSource, wait(own, l.NumberGuessesPerSource, day, now))
+	j.refuse(rule.NumberGuessesSource, wait(own, l.NumberGuessesFor(from.Listed), day, now))
 	if trusted {
 		return
 	}
@@ -115,6 +134,18 @@ func (l Limits) judgeNumber(j *judgement, n Number, source origin.Source, truste
 	if l.InARow > 0 && n.InARow >= l.InARow {
 		j.refuse(rule.NumberInARow, n.LastWrong.Add(l.RowKept()).Sub(now))
 	}
+}
+
+// NumberGuessesFor is NumberGuessesPerSource. An address of a listed network is many people's, and none of
+// them may shut the others out: there it is as many as all together have (T5).
+func (l Limits) NumberGuessesFor(listed bool) int {
+	if listed && l.NumberGuessesPerSource > 0 {
+		if l.NumberGuesses == 0 {
+			return 0
+		}
+		return max(l.NumberGuessesPerSource, l.NumberGuesses)
+	}
+	return l.NumberGuessesPerSource
 }
 
 // judgeText asks the rules about texts to a number (M3, T5).
@@ -156,7 +187,7 @@ func (l Limits) State(n Number, now time.Time) State {
 		Blocked: map[rule.Name]time.Duration{}, Trusted: map[origin.Network]time.Duration{},
 	}
 	judged := judgement{recordOnly: l.RecordOnly, refused: func(name rule.Name, wait time.Duration) { state.Blocked[name] = wait }}
-	l.judgeNumber(&judged, n, "", false, now)
+	l.judgeNumber(&judged, n, origin.Origin{}, false, now)
 	l.judgeText(&judged, n, origin.Origin{}, now)
 	for _, s := range n.SignIns {
 		state.Trusted[s.Network] = s.At.Add(l.TrustFor).Sub(now)

@@ -43,9 +43,8 @@ type Gap int
 const (
 	// GapRuns for ResendGap.
 	GapRuns Gap = iota
-	// GapFreed by a text that was not sent: the living code may be sent at once. A start that needs a
-	// new code still waits, since an answer that hung on the fate of a text would tell which numbers
-	// cannot get any (U1).
+	// GapFreed by a text that was not sent: the living code may be sent at once, in its place. Nothing else
+	// changes, since an answer that hung on the fate of a text would tell which numbers cannot get any (U1).
 	GapFreed
 	// GapOver by a right code: whoever redeemed it holds the phone.
 	GapOver
@@ -86,11 +85,6 @@ func (l Limits) RowKept() time.Duration { return max(l.ForgetRow, day) }
 func (l Limits) Kept() int {
 	return 1 + max(keptEvents, l.NumberGuesses, l.NumberGuessesPerSource, l.NumberAlarm,
 		l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour, l.TextsPerDay)
-}
-
-// Trusts reports whether from is trusted for n (security requirements, "Words").
-func (l Limits) Trusts(n Number, from origin.Origin, now time.Time) bool {
-	return from.Listed || l.Knows(n, from, now)
 }
 
 // Knows reports whether n was signed in with from there in the last TrustFor.
@@ -140,6 +134,18 @@ func (l Limits) SignedIn(n Number, from origin.Origin, now time.Time) (_ Number,
 // Texted returns n with one more text.
 func (l Limits) Texted(n Number, from origin.Source, nonce string, now time.Time) Number {
 	n.Texts = last(append(slices.Clone(n.Texts), Text{At: now, Source: from, Nonce: nonce}), l.Kept())
+	return n
+}
+
+// TextedInstead returns n with the text of nonce in the place of the source's last one.
+func (n Number) TextedInstead(from origin.Source, nonce string) Number {
+	n.Texts = slices.Clone(n.Texts)
+	for i, t := range slices.Backward(n.Texts) {
+		if t.Source == from {
+			n.Texts[i].Nonce, n.Texts[i].Gap = nonce, GapRuns
+			break
+		}
+	}
 	return n
 }
 

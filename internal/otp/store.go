@@ -65,8 +65,10 @@ type Limits struct {
 type Guard struct {
 	// Strict holds untrusted origins to the strict numbers of Limits (T4).
 	Strict bool
-	// TrustedOnly refuses untrusted origins with ErrUntrusted, without any effect.
+	// TrustedOnly refuses untrusted origins with ErrUntrusted, without any effect; KnownOnly also those
+	// that are trusted for being listed only.
 	TrustedOnly bool
+	KnownOnly   bool
 }
 
 // Challenge is what a store keeps of a code.
@@ -85,8 +87,8 @@ type Opened struct {
 	Left time.Duration
 	// Send says that a text may go out now; the gap to the next one began.
 	Send bool
-	// Trusted says that the origin is trusted for the number: listed, or in a network from which
-	// it was signed in with in the last TrustFor.
+	// Trusted says that the origin is in a network from which the number was signed in with in the last
+	// TrustFor.
 	Trusted bool
 	// Noted are the rules in RecordOnly that would have refused it. It is set with a *ThrottledError too.
 	Noted []rule.Name

@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/phone"
@@ -37,8 +38,10 @@ type breaker struct {
 	until    time.Time
 	lasts    time.Duration // how long it is open
 	reason   string
-	failures int  // in a row, while closed
-	trial    bool // a text is being tried, while half-open
+	failures int // in a row, while closed
+	// failed are the numbers of those: one that a provider fails for, again and again, counts once.
+	failed []phone.Number
+	trial  bool // a text is being tried, while half-open
 	// odd is the number for which the way was broken, while that may lie with the number: otherwise
 	// whoever has one that a provider chokes on could close a country to everybody (T5).
 	odd phone.Number
@@ -52,6 +55,10 @@ type pass struct{ era int }
 
 // refuses reports whether no text may go now.
 func (b *breaker) refuses(now time.Time) bool { return b.open && (b.trial || now.Before(b.until)) }
+
+// admits reports whether a text may go as the trial before its time: one of staff's, from a place that is
+// known for them, which nobody can use to keep the way closed (T5).
+func (b *breaker) admits(insider bool) bool { return b.open && insider && !b.trial }
 
 // enter lets a text through, which refuses has not refused.
 func (b *breaker) enter() pass {
@@ -72,18 +79,21 @@ func (b *breaker) done(p pass, v verdict, to phone.Number, reason string, now ti
 	case b.open && v == works:
 		*b = breaker{era: b.era + 1}
 		return true
-	case b.open && v == broken && !to.IsZero() && to == b.odd: // again, which says nothing of the others
-		return false
+	case b.open && !to.IsZero() && (v == broken && to == b.odd || v == fails && slices.Contains(b.failed, to)):
+		return false // again, which says nothing of the others
 	case b.open: // the trial failed
 		b.openFor(min(2*b.lasts, longestOpen), to, reason, now)
 		return true
 	case v == works:
-		b.failures, b.odd = 0, phone.Number{}
+		b.failures, b.failed, b.odd = 0, nil, phone.Number{}
+		return false
+	case v == fails && !to.IsZero() && slices.Contains(b.failed, to):
 		return false
 	case v == broken && b.perhapsOdd(to):
 		return false
 	}
 	b.failures++
+	b.failed = append(b.failed, to)
 	if v == fails && b.failures < failuresToOpen {
 		return false
 	}
@@ -110,5 +120,5 @@ func (b *breaker) perhapsOdd(to phone.Number) bool {
 }
 
 func (b *breaker) openFor(d time.Duration, to phone.Number, reason string, now time.Time) {
-	*b = breaker{open: true, until: now.Add(d), lasts: d, reason: reason, odd: to, era: b.era + 1}
+	*b = breaker{open: true, until: now.Add(d), lasts: d, reason: reason, odd: to, failed: b.failed, era: b.era + 1}
 }

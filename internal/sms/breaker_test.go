@@ -154,3 +154,29 @@ func TestOneOddNumberOpensNothing(t *testing.T) {
 	require.False(t, b.done(b.enter(), silent, other, "", now))
 	require.True(t, b.done(b.enter(), works, other, "", now))
 }
+
+// A number that a provider fails for, again and again, is no outage; and while there is one, staff's texts
+// from known places are tried at once.
+func TestWhoCannotCloseAWay(t *testing.T) {
+	t.Parallel()
+	number := func(e164 string) phone.Number {
+		n, err := phone.Stored(e164)
+		require.NoError(t, err)
+		return n
+	}
+	odd, now := number("+447700900001"), time.Unix(1_800_000_000, 0)
+	var b breaker
+	for range 20 {
+		require.False(t, b.done(b.enter(), fails, odd, "why", now))
+	}
+	for i, e164 := range []string{"+447700900002", "+447700900003", "+447700900004", "+447700900005"} {
+		require.Equal(t, i == 3, b.done(b.enter(), fails, number(e164), "why", now))
+	}
+	require.True(t, b.refuses(now))
+	require.True(t, b.admits(true))
+	require.False(t, b.admits(false))
+	trial := b.enter()
+	require.False(t, b.admits(true), "one at a time")
+	require.True(t, b.done(trial, works, number("+447700900009"), "", now))
+	require.False(t, b.refuses(now))
+}

@@ -45,8 +45,9 @@ func newBreakers(providers []string, now func() time.Time, onChange func(Standin
 // passes lets one text through both of a provider's breakers.
 type passes struct{ account, country *pass }
 
-// enter lets a text to country through, or names the rule that keeps it back.
-func (b *breakers) enter(provider, country string) (p passes, kept rule.Name) {
+// enter lets a text to country through, or names the rule that keeps it back. An insider was asked for from a
+// place that is trusted for its number.
+func (b *breakers) enter(provider, country string, insider bool) (p passes, kept rule.Name) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -54,7 +55,7 @@ func (b *breakers) enter(provider, country string) (p passes, kept rule.Name) {
 	switch {
 	case account.refuses(now):
 		return passes{}, rule.ProviderOutage
-	case country != "" && there != nil && there.refuses(now):
+	case country != "" && there != nil && there.refuses(now) && !there.admits(insider):
 		return passes{}, rule.ProviderCountry
 	}
 	through := account.enter()
@@ -79,7 +80,7 @@ func (b *breakers) done(provider, country string, to phone.Number, p passes, acc
 	b.mu.Lock()
 	now := b.now()
 	var changes []Standing
-	if w := (way{provider: provider}); b.all[w].done(*p.account, account, phone.Number{}, reason, now) {
+	if w := (way{provider: provider}); b.all[w].done(*p.account, account, ofAccount(account, to), reason, now) {
 		changes = append(changes, standing(w, b.all[w]))
 	}
 	if p.country != nil {
@@ -89,6 +90,14 @@ func (b *breakers) done(provider, country string, to phone.Number, p passes, acc
 	}
 	b.mu.Unlock()
 	b.tell(changes)
+}
+
+// ofAccount is the number as an account's breaker counts it: what is certain opens it whatever the number.
+func ofAccount(v verdict, to phone.Number) phone.Number {
+	if v == broken {
+		return phone.Number{}
+	}
+	return to
 }
 
 // trip opens the breaker of w, if w is known, for news of a text that went earlier.

@@ -74,7 +74,7 @@ func (r *Router) Send(ctx context.Context, m Message) (Receipt, error) {
 		if !r.opts.Now().Before(m.ValidUntil) || last != nil && ctx.Err() != nil {
 			break
 		}
-		p, by := r.breakers.enter(name, country)
+		p, by := r.breakers.enter(name, country, m.Trusted || m.Listed)
 		if by != "" {
 			if by == rule.ProviderCountry {
 				kept = by // some account works

@@ -251,9 +251,9 @@ func TestAccountBreaker(t *testing.T) {
 
 	b.wait(time.Second)
 	b.answer("b", &sms.Error{Class: sms.UnknownOutcome, Reason: "timed out"})
-	for range 5 {
+	for i := range 5 {
 		require.NoError(t, b.Available())
-		_, _ = b.send(british)
+		_, _ = b.send(fmt.Sprintf("+44770090020%d", i))
 	}
 	var out *sms.OutageError
 	require.ErrorAs(t, b.Available(), &out)
@@ -343,8 +343,8 @@ func TestAPanicIsAFailureOfTheProvider(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, []string{"a"})
 	b.answerBy("a", func(context.Context) error { panic("a provider's code") })
-	for range 5 {
-		require.Panics(t, func() { _, _ = b.send(british) })
+	for i := range 5 {
+		require.Panics(t, func() { _, _ = b.send(fmt.Sprintf("+44770090020%d", i)) })
 	}
 	require.Error(t, b.Available())
 	b.wait(30 * time.Second)
@@ -399,8 +399,8 @@ func TestDrainSends500ByTheRouter(t *testing.T) {
 			heard.Add(1)
 		}
 	}})
-	to, _ := phone.Stored(british)
-	for range 500 {
+	for i := range 500 {
+		to, _ := phone.Stored(fmt.Sprintf("+447700900%03d", i))
 		enqueue(t, q, sms.Message{To: to, Body: "a", ValidUntil: b.now().Add(5 * time.Minute)})
 	}
 	drain(t, q)

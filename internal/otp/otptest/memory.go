@@ -56,7 +56,10 @@ func (m *Memory) Open(_ context.Context, slot otp.Slot, from origin.Origin, guar
 	if verdict.Renew {
 		m.kept[slot] = kept{Challenge: fresh, end: now.Add(m.limits.Lifetime)}
 	}
-	if verdict.Send {
+	switch {
+	case verdict.Instead:
+		m.numbers[slot.Number] = number.TextedInstead(from.Source, fresh.Nonce)
+	case verdict.Send:
 		m.numbers[slot.Number] = m.limits.Texted(number, from.Source, fresh.Nonce, now)
 	}
 	living := m.kept[slot]

@@ -20,6 +20,7 @@ var textCases = []contract{
 	{name: "a source cannot use up a number's texts", test: textsApart},
 	{name: "a start without a text is not counted", test: quietIsFree},
 	{name: "a text that was not sent is counted", test: unsentCounts},
+	{name: "a text that was not sent tells nothing", test: unsentTellsNothing},
 	{name: "a withdrawn text is forgotten", test: withdrawnIsForgotten},
 	{name: "the longest wait is told", test: longestWait},
 	{name: "recorded rules refuse nothing", test: recordedTexts, limit: func(l *otp.Limits) {
@@ -133,8 +134,30 @@ func unsentCounts(t *testing.T, s suite) {
 		code := fmt.Sprint(i)
 		require.True(t, s.open(home, code).Send)
 		require.NoError(t, s.Release(t.Context(), slot.Number, "nonce-"+code))
+		s.clock.Advance(s.limits.ResendGap)
 	}
-	s.throttled(home, "x", rule.NumberTextsSourceHour, time.Hour)
+	s.throttled(home, "x", rule.NumberTextsSourceHour, time.Hour-3*s.limits.ResendGap)
+}
+
+// U1: whoever repeats a start is answered as if the text had gone out, whether it did or not: neither the
+// answers nor when they end tell a number that gets no texts.
+func unsentTellsNothing(t *testing.T, s suite) {
+	told := func(number string, sent bool) (answers []string) {
+		here := slot
+		here.Number = number
+		started := s.clock.Now()
+		for i, after := range []time.Duration{0, 1, 2, 3, 4, 29, 31, 40, 62, 170, 185, 186, 290, 301, 330, 400, 3590, 3601} {
+			s.clock.Advance(started.Add(after * time.Second).Sub(s.clock.Now()))
+			nonce := fmt.Sprint("nonce-", number, i)
+			opened, err := s.Open(t.Context(), here, home, otp.Guard{}, otp.Challenge{Nonce: nonce, Digest: nonce})
+			answers = append(answers, fmt.Sprint(after, " ", opened.Left, " ", err))
+			if err == nil && opened.Send && !sent {
+				require.NoError(t, s.Release(t.Context(), number, nonce))
+			}
+		}
+		return answers
+	}
+	require.Equal(t, told("delivered", true), told("withheld", false))
 }
 
 // A text that was never handed to anybody, whatever the number, costs the person nothing.

@@ -77,7 +77,7 @@ func (w *walk) next(step int) (name string, do func(otp.Store) outcome) {
 	ctx := context.Background()
 	where := otp.Slot{Number: w.pick("1", "1", "1", "2"), Client: w.pick("app", "app", "web"), Connection: "sms"}
 	from := w.origin()
-	guard := otp.Guard{Strict: w.rand.IntN(4) == 0, TrustedOnly: w.rand.IntN(20) == 0}
+	guard := otp.Guard{Strict: w.rand.IntN(4) == 0, TrustedOnly: w.rand.IntN(20) == 0, KnownOnly: w.rand.IntN(20) == 0}
 	switch n := w.rand.IntN(100); {
 	case n < 35:
 		nonce := fmt.Sprint("nonce", step)

@@ -68,7 +68,7 @@ func newSettings(l otp.Limits) []any {
 		string(recordOnly),
 		l.Lifetime.Milliseconds(), l.RenewBelow.Milliseconds(), l.ResendGap.Milliseconds(),
 		l.GuessesPerSource, l.Guesses, l.StrictGuessesPerSource, l.StrictGuesses,
-		l.NumberGuessesPerSource, l.NumberGuesses, l.NumberAlarm, l.InARow, l.RowKept().Milliseconds(), l.TrustFor.Milliseconds(),
+		l.NumberGuessesFor(false), l.NumberGuessesFor(true), l.NumberGuesses, l.NumberAlarm, l.InARow, l.RowKept().Milliseconds(), l.TrustFor.Milliseconds(),
 		l.TextsPerSourceHour, l.TextsPerSourceDay, l.TextsPerHour,
 		l.TextsPerDayFor(false, false), l.TextsPerDayFor(false, true), l.TextsPerDayFor(true, false),
 		l.Kept(), otp.KeptNetworks,
@@ -78,8 +78,19 @@ func newSettings(l otp.Limits) []any {
 // arguments are those of the scripts that judge; call names this call of them.
 func (c *Challenges) arguments(from origin.Origin, guard otp.Guard, call, digest string) []any {
 	return append([]any{
-		c.clock(), string(from.Source), string(otp.Trustable(from)), from.Listed, guard.Strict, guard.TrustedOnly, call, digest,
+		c.clock(), string(from.Source), string(otp.Trustable(from)), from.Listed, guard.Strict, doorkeeper(guard), call, digest,
 	}, c.settings...)
+}
+
+// doorkeeper is who the guard lets in, as the scripts read it.
+func doorkeeper(guard otp.Guard) int {
+	switch {
+	case guard.KnownOnly:
+		return 2
+	case guard.TrustedOnly:
+		return 1
+	}
+	return 0
 }
 
 // Open implements otp.Store.

@@ -30,12 +30,14 @@ end
 const judging = clock + `
 local call, digest, record_only = ARGV[7], ARGV[8], ARGV[9]
 local nonce_of_call, attempt_of_call = opening and call, not opening and call
-local source, network, listed, strict, trusted_only = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5] == '1', ARGV[6] == '1'
+local source, network, listed, strict = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5] == '1'
+-- trusted_only lets in who is trusted, known_only not for being listed.
+local trusted_only, known_only = ARGV[6] == '1', ARGV[6] == '2'
 local l = {}
 for i = 10, #ARGV do l[i - 9] = tonumber(ARGV[i]) end
 local lifetime, renew_below, gap, code_own, code_all, strict_own, strict_all = unpack(l, 1, 7)
-local number_own, number_all, alarm, in_a_row, row_kept, trust_for = unpack(l, 8, 13)
-local own_hour, own_day, all_hour, all_day, all_day_listed, all_day_known, kept, kept_networks = unpack(l, 14, 21)
+local number_own, number_own_listed, number_all, alarm, in_a_row, row_kept, trust_for = unpack(l, 8, 14)
+local own_hour, own_day, all_hour, all_day, all_day_listed, all_day_known, kept, kept_networks = unpack(l, 15, 22)
 local hour, day = 3600000, 86400000
 
 local number = redis.call('HMGET', KEYS[2], 'guesses', 'texts', 'networks', 'row', 'last')
@@ -49,6 +51,8 @@ for line, at, name in string.gmatch(number[3] or '', '((%d+) (%S+)\n)') do
   end
 end
 local trusted = listed or known
+local outside = trusted_only and not trusted or known_only and not known
+if listed then number_own = number_own_listed end
 local code_dead = code_all
 if strict and not trusted then
   code_own, code_all = math.min(code_own, strict_own), math.min(code_all, strict_all)
@@ -71,7 +75,7 @@ for line, at, by, attempt in string.gmatch(number[1] or '', '((%d+) (%S+) ([^\n]
   end
 end
 
-local texts, texts_at, texts_own_at, resend, renew = {}, {}, {}, 0, 0
+local texts, texts_at, texts_own_at, own_last, resend, renew = {}, {}, {}, 0, 0, 0
 for line, at, by, fate, nonce in string.gmatch(number[2] or '', '((%d+) (%S+) (%d) ([^\n]*)\n)') do
   at = tonumber(at)
   if nonce ~= nonce_of_call and now - at < day then
@@ -79,6 +83,7 @@ for line, at, by, fate, nonce in string.gmatch(number[2] or '', '((%d+) (%S+) (%
     texts_at[#texts_at + 1] = at
     if by == source then
       texts_own_at[#texts_own_at + 1] = at
+      own_last = #texts
       local left = math.max(0, at + gap - now)
       resend, renew = 0, 0
       if fate == '0' then resend = left end
@@ -134,21 +139,25 @@ end
 // openScript answers with a verdict, a nonce, milliseconds (of the code's life, or to wait), the rule that
 // refuses, whether the origin is trusted, and the rules noted.
 var openScript = redis.NewScript(`local opening = true` + judging + `
-if trusted_only and not trusted then return {'untrusted', '', 0, 0, 0, ''} end
+if outside then return {'untrusted', '', 0, 0, 0, ''} end
 local c = redis.call('HMGET', KEYS[1], 'n', 'd', 'e', 'g', 's:' .. source)
 local left, tried, own = (tonumber(c[3]) or 0) - now, tonumber(c[4]) or 0, tonumber(c[5]) or 0
 local living = c[2] and left > 0 and tried < code_dead
 local usable = living and tried < code_all and own < code_own
 local function answer(verdict, nonce, ms)
-  return {verdict, nonce, ms, worst, trusted and 1 or 0, table.concat(noted, ' ')}
+  return {verdict, nonce, ms, worst, known and 1 or 0, table.concat(noted, ' ')}
 end
 
 judge_number()
-if usable and resend > 0 and string.sub(record_only, 6, 6) ~= '1' then
-  if worst > 0 then return answer('throttled', '', longest) end
-  return answer('quiet', c[1], left)
-end
 local again = usable and left >= renew_below
+if usable and renew > 0 and string.sub(record_only, 6, 6) ~= '1' then
+  if worst > 0 then return answer('throttled', '', longest) end
+  if resend > 0 or not again then return answer('quiet', c[1], left) end
+  -- The last text was not sent: this one takes its place, time and count, so that nothing shows.
+  texts[own_last] = string.format('%d %s 0 %s\n', texts_own_at[#texts_own_at], source, call)
+  keep('texts', newest(texts, kept))
+  return answer('send', c[1], left)
+end
 if living and not usable and left >= renew_below then
   refuse(own >= code_own and 1 or 2, left - renew_below + 1)
 end
@@ -174,7 +183,7 @@ var redeemScript = redis.NewScript(`local opening = false` + judging + `
 local c = redis.call('HMGET', KEYS[1], 'd', 'e', 'g', 's:' .. source, 'a', 'n', 'r', 'f', 'o')
 local restored = tonumber(c[7]) or 0
 if c[5] and c[5] == call then return {'right', c[6], restored, 0, tonumber(c[8]) or 0, c[9] or '', 0} end
-if trusted_only and not trusted then return {'untrusted', '', 0, 0, 0, '', 0} end
+if outside then return {'untrusted', '', 0, 0, 0, '', 0} end
 local living = (tonumber(c[2]) or 0) > now
 local tried, own = 0, 0
 if living then
