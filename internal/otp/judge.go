@@ -157,7 +157,7 @@ func (l Limits) judgeText(j *judgement, n Number, from origin.Origin, now time.T
 			own = append(own, t.At)
 		}
 	}
-	known := l.Knows(n, from, now)
+	known := !from.Listed && l.Knows(n, from, now) // the office is the colleague's as well
 	j.refuse(rule.NumberTextsSourceHour, wait(own, l.TextsPerSourceHour, hour, now))
 	j.refuse(rule.NumberTextsSourceDay, wait(own, l.TextsPerSourceDay, day, now))
 	if !known && !from.Listed { // two addresses could use it up (T5)
@@ -167,8 +167,8 @@ func (l Limits) judgeText(j *judgement, n Number, from origin.Origin, now time.T
 }
 
 // TextsPerDayFor is TextsPerDay where the number was signed in with from. Listed networks leave one of
-// those, for whoever sits in one may be the colleague who wants to lock the person out; all others leave
-// TextsKept (T5). One is always left to them: else nobody would ever sign in for a first time.
+// those, known or not: whoever sits in one may be the colleague who wants to lock the person out. All
+// others leave TextsKept (T5). One is always left to them: else nobody would ever sign in for a first time.
 func (l Limits) TextsPerDayFor(known, listed bool) int {
 	kept := l.TextsKept
 	switch {

@@ -165,7 +165,7 @@ refuse(6, again and resend or renew)
 refuse(7, wait(texts_own_at, own_hour, hour))
 refuse(8, wait(texts_own_at, own_day, day))
 if not trusted then refuse(9, wait(texts_at, all_hour, hour)) end
-refuse(10, wait(texts_at, known and all_day_known or listed and all_day_listed or all_day, day))
+refuse(10, wait(texts_at, listed and all_day_listed or known and all_day_known or all_day, day))
 if worst > 0 then return answer('throttled', '', longest) end
 
 texts[#texts + 1] = string.format('%d %s 0 %s\n', now, source, call)
