@@ -108,14 +108,20 @@ func (cmd blocksList) Run(ctx context.Context, env Env) error {
 		return err
 	}
 	return withLimits(ctx, c, func(o office) error {
-		blocks, err := o.blocks(ctx, cmd.Limit)
+		blocks, nowhere, err := o.blocks(ctx, cmd.Limit)
 		if err != nil {
 			return err
+		}
+		if nowhere != "" {
+			fmt.Fprintln(env.Stderr, nowhere)
 		}
 		if cmd.json() {
 			return writeJSON(env.Stdout, blocks)
 		}
 		if len(blocks) == 0 {
+			if nowhere != "" {
+				return nil
+			}
 			fmt.Fprintln(env.Stderr, "Nobody is blocked, and no texts are kept back.")
 			return nil
 		}
@@ -123,18 +129,19 @@ func (cmd blocksList) Run(ctx context.Context, env Env) error {
 	})
 }
 
-func (o office) blocks(ctx context.Context, most int) ([]blockJSON, error) {
-	all := []blockJSON{}
+// blocks returns those that last longest, and why no texts go to any country, if so.
+func (o office) blocks(ctx context.Context, most int) (all []blockJSON, nowhere string, err error) {
+	all = []blockJSON{} // JSON has no null for none
 	listed, err := o.sources.Blocks(ctx, most)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, b := range listed {
 		all = append(all, blockJSON{b.ID, b.Rule, shownSubject(b), b.Since, b.Until, b.Count, b.Rule.Explain()})
 	}
 	standing, err := o.purse.Standing(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, b := range standing.Blocks {
 		why := b.Rule.Explain()
@@ -145,7 +152,7 @@ func (o office) blocks(ctx context.Context, most int) ([]blockJSON, error) {
 	}
 	numbers, err := o.store.BlockedNumbers(ctx, most)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, n := range numbers {
 		all = append(all, blockJSON{
@@ -154,7 +161,7 @@ func (o office) blocks(ctx context.Context, most int) ([]blockJSON, error) {
 		})
 	}
 	slices.SortStableFunc(all, func(a, b blockJSON) int { return b.Until.Compare(a.Until) })
-	return all[:min(most, len(all))], nil
+	return all[:min(most, len(all))], standing.Nowhere, nil
 }
 
 // textBlockID names a block of texts: its rule, and its country if it has one.

@@ -106,3 +106,25 @@ func TestBlocksLiftMoney(t *testing.T) {
 		require.Contains(t, said, unknown+": there is no such block")
 	}
 }
+
+// Texts that go nowhere are no block of anybody, and the list says so all the same (M2).
+func TestBlocksListSaysThatTextsGoNowhere(t *testing.T) {
+	s := realStores(t)
+	config := file(t, "nowhere.yaml", strings.Replace(settings, "countries: [GB]", "countries: []", 1))
+	environ := s.environ("http://127.0.0.1:1")
+	list := func(more ...string) (string, string) {
+		code, stdout, stderr := command(t, environ, append([]string{"blocks", "list", "--config", config}, more...)...)
+		require.Zero(t, code, stderr)
+		return stdout, stderr
+	}
+	code, _, stderr := command(t, environ, "migrate", "up", "--config", config)
+	require.Zero(t, code, stderr)
+	for _, output := range []string{"table", "json"} {
+		_, said := list("--output", output)
+		require.Contains(t, said, "no texts to any country")
+		require.NotContains(t, said, "no texts are kept back")
+	}
+	importSample(t, s)
+	_, said := list()
+	require.Equal(t, "Nobody is blocked, and no texts are kept back.\n", said)
+}

@@ -111,7 +111,7 @@ func loadDev(env Env, data, overlay string) (config.Config, error) {
 	}
 	base.Database.URL, base.SecretKey = config.NewSecret(database), config.NewSecret(secret)
 	opts := config.LoadOptions{
-		Mode: config.Dev, Base: func() config.Config { return base }, Environ: withoutProduction(env),
+		Mode: config.Dev, Base: func() config.Config { return base }, Environ: withoutProduction(env), Parts: checkGateways,
 		Files: []string{devSettingsName},
 		ReadFile: func(name string) ([]byte, error) {
 			if name == devSettingsName {

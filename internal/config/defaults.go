@@ -160,7 +160,7 @@ func (c *Config) completeProviders() {
 		case ProviderHTTP:
 			p.HTTP.Method = cmp.Or(p.HTTP.Method, "POST")
 			p.HTTP.Timeout = cmp.Or(p.HTTP.Timeout, providerTimeout)
-			p.HTTP.ContentType = cmp.Or(p.HTTP.ContentType, contentJSON)
+			p.HTTP.ContentType = cmp.Or(p.HTTP.ContentType, "application/json")
 		}
 		c.SMS.Providers[name] = p
 	}

@@ -77,6 +77,17 @@ func (v *validator) provider(at path, name string, p Provider) {
 	}
 }
 
+// gateway checks what the gateway itself, asked as a part, cannot know.
+func (v *validator) gateway(at path, g Gateway) {
+	between(v, at.key("timeout"), g.Timeout, time.Second, 10*time.Second)
+	if g.URL == "" {
+		v.fail(at.key("url"), "required: the address that takes texts")
+	}
+	if g.Body == "" {
+		v.fail(at.key("body"), `required: what is sent there, such as {"to": "{to}", "text": "{body}"}`)
+	}
+}
+
 func (v *validator) twilio(at path, t Twilio) {
 	between(v, at.key("timeout"), t.Timeout, time.Second, 10*time.Second)
 	if t.BaseURL != "" {

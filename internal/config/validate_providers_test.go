@@ -86,49 +86,16 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
+// All else about a gateway is for the gateway to say, as a part.
 func TestGateways(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*Gateway)
 		want   []string // behind sms.providers.b.http.
 	}{
-		"as it is":    {unchanged, nil},
-		"on loopback": {func(g *Gateway) { g.URL = "http://127.0.0.1:9000/send" }, nil},
-		"all of it": {func(g *Gateway) {
-			g.SuccessStatus, g.SuccessField, g.SuccessValues, g.IDField = []int{202}, "/a~1b/0", []string{"ok"}, "/id"
-		}, nil},
-		"as a form": {func(g *Gateway) {
-			g.ContentType, g.Body = contentForm, "to={to_digits}&text={body}&ttl={valid_seconds}"
-		}, nil},
-		"number in URL":               {func(g *Gateway) { g.URL, g.Body = "https://x.example/?to={to}", `"{body}"` }, nil},
-		"no URL":                      {func(g *Gateway) { g.URL = "" }, []string{"url: required"}},
-		"no scheme":                   {func(g *Gateway) { g.URL = "sms.example.com" }, []string{"url: want such as https"}},
-		"a user":                      {func(g *Gateway) { g.URL = "https://me:hunter2@sms.example.com/" }, []string{"url: want such as https"}},
-		"a fragment":                  {func(g *Gateway) { g.URL = "https://sms.example.com/#a" }, []string{"url: want such as https"}},
-		"plain http":                  {func(g *Gateway) { g.URL = "http://sms.example.com/" }, []string{"url: http is only for localhost"}},
-		"a host of the text's choice": {func(g *Gateway) { g.URL = "https://sms.example.com/{to}/send" }, []string{"url: has a placeholder before its query"}},
-		"the code in the URL":         {func(g *Gateway) { g.URL = "https://sms.example.com/?text={body}" }, []string{"url: {body} holds a code"}},
-		"unknown in the URL":          {func(g *Gateway) { g.URL = "https://sms.example.com/?x={code}" }, []string{"url: unknown placeholder"}},
-		"GET":                         {func(g *Gateway) { g.Method = "GET" }, []string{"method: want one of POST, PUT"}},
-		"XML": {func(g *Gateway) { g.ContentType = "text/xml" }, []string{
-			"content_type: want one of application/json, application/x-www-form-urlencoded",
-		}},
-		"no body": {func(g *Gateway) { g.Body = "" }, []string{"body: want {body} in it", "body: want {to} or {to_digits}"}},
-		"unknown in the body": {func(g *Gateway) { g.Body = `{"to": "{TO}", "text": "{body}"}` }, []string{
-			"body: unknown placeholder", "body: want {to} or {to_digits}",
-		}},
-		"from nobody": {func(g *Gateway) { g.Body = "{from} {to} {body}" }, []string{"from: required"}},
-		"patience":    {func(g *Gateway) { g.Timeout = time.Minute }, []string{"timeout: want 1s to 10s"}},
-		"statuses":    {func(g *Gateway) { g.SuccessStatus = []int{200, 302} }, []string{"success_status[1]: want 200 to 299"}},
-		"no pointers": {func(g *Gateway) { g.SuccessField, g.SuccessValues, g.IDField = "status", []string{"a", "a"}, "/~2" }, []string{
-			"success_field: want a JSON pointer", "success_values[1]: listed twice", "id_field: want a JSON pointer"}},
-		"values of nothing":      {func(g *Gateway) { g.SuccessValues = []string{"ok"} }, []string{"success_values: want both"}},
-		"a field without values": {func(g *Gateway) { g.SuccessField = "/ok" }, []string{"success_values: want both"}},
-		"headers": {func(g *Gateway) {
-			g.Headers = map[string]Secret{"Authorization": NewSecret("a"), "authorization": NewSecret("b"), "Host": NewSecret("c"), "X-A": NewSecret("a\r\nX-B: c"), "X A": NewSecret("d")}
-		}, []string{
-			"headers.Host: follows from", `headers."X A": want the name`, "headers.X-A: want a value on one line",
-			"headers.authorization: the same header as sms.providers.b.http.headers.Authorization",
-		}},
+		"as it is": {unchanged, nil},
+		"no URL":   {func(g *Gateway) { g.URL = "" }, []string{"url: required"}},
+		"no body":  {func(g *Gateway) { g.Body = "" }, []string{"body: required"}},
+		"patience": {func(g *Gateway) { g.Timeout = time.Minute }, []string{"timeout: want 1s to 10s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := valid(t)

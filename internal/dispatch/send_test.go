@@ -22,9 +22,9 @@ func TestATextIsSent(t *testing.T) {
 		require.Equal(t, []sms.Message{m}, w.first.took)
 		require.False(t, w.gapIsOver(t, to), "a text is on its way")
 		require.EqualValues(t, price, w.spent(t))
-		standing, err := w.purse.Standing(t.Context())
+		state, err := w.counters.Read(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, isStranger, standing.StrangersHour.Texts == 1)
+		require.Equal(t, isStranger, state.Count(spend.Counter{Window: spend.Hour, Name: "strangers"}) == 1)
 
 		texts := w.written(t, to)
 		require.Len(t, texts, 1)

@@ -65,19 +65,27 @@ func (s *Service) limited(ctx context.Context, a attempt, noted []rule.Name, err
 	for _, name := range noted {
 		s.Watch.Limited(ctx, a.limited(name, false, 0))
 	}
+	if name, retryAfter := RefusedBy(err); name != "" {
+		s.Watch.Limited(ctx, a.limited(name, true, retryAfter))
+	}
+}
+
+// RefusedBy returns the rule that refused with err, and for how long it goes on refusing; none if no limit did.
+func RefusedBy(err error) (rule.Name, time.Duration) {
 	var source *limit.Error
 	var throttled *otp.ThrottledError
 	var blocked *otp.BlockedError
 	switch {
 	case errors.As(err, &source):
-		s.Watch.Limited(ctx, a.limited(source.Rule, true, source.RetryAfter))
+		return source.Rule, source.RetryAfter
 	case errors.As(err, &throttled):
-		s.Watch.Limited(ctx, a.limited(throttled.Rule, true, throttled.RetryAfter))
+		return throttled.Rule, throttled.RetryAfter
 	case errors.As(err, &blocked):
-		s.Watch.Limited(ctx, a.limited(blocked.Rule, true, blocked.RetryAfter))
+		return blocked.Rule, blocked.RetryAfter
 	case errors.Is(err, otp.ErrTooManyGuesses):
-		s.Watch.Limited(ctx, a.limited(rule.CodeGuesses, true, 0))
+		return rule.CodeGuesses, 0
 	}
+	return "", 0
 }
 
 // isLimit reports whether a limit refused, so that no guess was compared.

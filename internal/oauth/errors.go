@@ -142,24 +142,6 @@ func toError(err error) *Error {
 	return refuse(http.StatusInternalServerError, "server_error", "Something went wrong on our side.").with(err)
 }
 
-// ruleOf is the rule that refused, if one did.
-func ruleOf(err error) rule.Name {
-	var throttled *otp.ThrottledError
-	var blocked *otp.BlockedError
-	var source *limit.Error
-	switch {
-	case errors.As(err, &throttled):
-		return throttled.Rule
-	case errors.As(err, &blocked):
-		return blocked.Rule
-	case errors.As(err, &source):
-		return source.Rule
-	case errors.Is(err, otp.ErrTooManyGuesses):
-		return rule.CodeGuesses
-	}
-	return ""
-}
-
 func tooMany(wait time.Duration) *Error {
 	e := refuse(http.StatusTooManyRequests, "too_many_attempts", "Too many attempts. Wait before trying again.")
 	e.retryAfter = max(wait, time.Second)
@@ -245,7 +227,7 @@ func Fail(c echo.Context, err error) {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
 	}
 	httpserver.Note(c, slog.String("refused", e.Code))
-	if name := ruleOf(err); name != "" {
+	if name, _ := login.RefusedBy(err); name != "" {
 		httpserver.Note(c, slog.String("rule", string(name)))
 	}
 	if c.Request().Method == http.MethodHead {

@@ -19,9 +19,6 @@ type RouterOptions struct {
 	// OnChange hears of each breaker that opens, stays open after a trial, or closes. Calls are
 	// concurrent and may overtake each other: for the state as it is ask Standings.
 	OnChange func(Standing)
-	// OnAttempt hears of each text that was handed to a provider, err being nil or an *Error: there are
-	// several for a text where one provider takes over from another.
-	OnAttempt func(provider, country string, err error)
 }
 
 // Router is a Sender that picks the provider by destination, goes to the next one when a provider
@@ -46,9 +43,6 @@ func NewRouter(providers map[string]Sender, all []Route, fallback []string, opts
 	}
 	if opts.OnChange == nil {
 		opts.OnChange = func(Standing) {}
-	}
-	if opts.OnAttempt == nil {
-		opts.OnAttempt = func(string, string, error) {}
 	}
 	names := slices.Sorted(maps.Keys(providers))
 	return &Router{
@@ -120,11 +114,9 @@ func (r *Router) attempt(ctx context.Context, name, country string, p passes, m 
 	e = asError(err)
 	if e == nil {
 		receipt.Provider = name
-		r.opts.OnAttempt(name, country, nil)
 		return receipt, nil
 	}
 	e.Provider = name
-	r.opts.OnAttempt(name, country, e)
 	return Receipt{}, e
 }
 

@@ -13,34 +13,12 @@ import (
 
 // Standing is how things are, for operators and metrics.
 type Standing struct {
-	Now time.Time
-	// DayEnds is when the day's texts and money are there anew: 00:00 UTC.
-	DayEnds time.Time
-	People  People
-	// Allowed are the countries that texts may go to.
-	Allowed []string
-	// Nowhere explains an empty Allowed.
+	// Nowhere explains why no country is allowed; empty if one is.
 	Nowhere string
 	// Spent is the money of today, of Budget with whatever operators have added; 0: no limit.
 	Spent, Budget Micros
-	// Used up so far, and how much of it there may be.
-	Minute, Day, StrangersHour, StrangersDay Used
-	// Countries are those with texts or a pause today, sorted.
-	Countries []CountryStanding
 	// Blocks are the rules that keep texts back now.
 	Blocks []Block
-}
-
-// Used is a number of texts and its limit; 0: no limit.
-type Used struct{ Texts, Limit int64 }
-
-// CountryStanding is that of one country today.
-type CountryStanding struct {
-	Country string
-	Used
-	Strangers int64
-	// PausedUntil is zero or when strangers get texts again.
-	PausedUntil time.Time
 }
 
 // Block is a rule that keeps texts back.
@@ -66,36 +44,15 @@ func (s *Service) Standing(ctx context.Context) (Standing, error) {
 
 // Standing tells how things are.
 func (r Rules) Standing(p People, s State) Standing {
-	used := func(name rule.Name, country string, counter Counter, l limit) Used {
-		raised, _ := raisedBy(name, country)
-		u := Used{Texts: s.Count(counter)}
-		if !l.lifted {
-			u.Limit = l.most * (1 + s.Count(raised))
-		}
-		return u
+	standing := Standing{Spent: Micros(s.Count(Counter{Day, spent}))}
+	if budget := r.budget(p); !budget.lifted {
+		raised, _ := raisedBy(rule.BudgetStrangers, "")
+		standing.Budget = Micros(budget.most * (1 + s.Count(raised)))
 	}
-	money := used(rule.BudgetStrangers, "", Counter{Day, spent}, r.budget(p))
-	standing := Standing{
-		Now: s.Now, DayEnds: s.Ends[Day], People: p, Allowed: r.Allowed(p),
-		Spent: Micros(money.Texts), Budget: Micros(money.Limit),
-		Minute:        used(rule.AllMinute, "", Counter{Minute, texts}, r.allMinute(p)),
-		Day:           used(rule.AllDay, "", Counter{Day, texts}, r.allDay(p)),
-		StrangersHour: used(rule.StrangersHour, "", Counter{Hour, strangers}, fixed(r.StrangersHour)),
-		StrangersDay:  used(rule.StrangersDay, "", Counter{Day, strangers}, fixed(r.StrangersDay)),
-	}
-	if len(standing.Allowed) == 0 && p.Known {
+	if p.Known && len(r.Allowed(p)) == 0 {
 		standing.Nowhere = nowhere
 	}
 	for _, country := range s.countries() {
-		c := CountryStanding{
-			Country:   country,
-			Used:      used(rule.CountryDay, country, Counter{Day, texts + ":" + country}, r.countryDay(p, country)),
-			Strangers: s.Count(Counter{Day, strangers + ":" + country}),
-		}
-		if until := s.PausedUntil(country); s.Now.Before(until) {
-			c.PausedUntil = until
-		}
-		standing.Countries = append(standing.Countries, c)
 		standing.Blocks = r.appendBlocks(standing.Blocks, p, s, country)
 	}
 	return standing

@@ -4,67 +4,48 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Condition is something that an answer says.
+// Condition is something that an answer says: a field of it is one of some values.
 type Condition struct {
 	// Field is a JSON pointer (RFC 6901) to a text, number or boolean of the answer, such as
-	// "/messages/0/status"; empty for the answer as a whole.
+	// "/messages/0/status".
 	Field string
-	// Values are what the field may be, letter by letter; or Match is a regular expression (RE2) for
-	// something in it. One of the two is set.
+	// Values are what the field may be, letter by letter.
 	Values []string
-	Match  string
 }
 
-// condition is a Condition that has been checked.
-type condition struct {
-	field   string
-	values  []string
-	pattern *regexp.Regexp
-}
-
-func newCondition(c Condition) (condition, error) {
+// check tells fail each mistake, with the end of the setting's key: field or values.
+func (c *Condition) check(fail func(key string, err error)) {
 	switch {
-	case (len(c.Values) > 0) == (c.Match != ""):
-		return condition{}, errors.New("set either values or match")
-	case c.Field == "" && c.Match == "":
-		return condition{}, errors.New("values need a field: set it to a JSON pointer such as /status")
-	case badPointer(c.Field):
-		return condition{}, errPointer
-	case c.Match == "":
-		return condition{field: c.Field, values: c.Values}, nil
+	case c == nil:
+		return
+	case c.Field == "":
+		fail("field", errors.New("missing: the values need a field, as a JSON pointer such as /status"))
+	case !pointer.MatchString(c.Field):
+		fail("field", errPointer)
 	}
-	pattern, err := regexp.Compile(c.Match)
-	if err != nil {
-		return condition{}, fmt.Errorf("match is no regular expression: %w", err)
+	if len(c.Values) == 0 {
+		fail("values", errors.New("missing: set what the field may be"))
 	}
-	return condition{field: c.Field, pattern: pattern}, nil
 }
 
-var errPointer = errors.New("want a JSON pointer such as /status or /messages/0/id")
+// pointer is RFC 6901's but for the empty one, which leads to the whole document.
+var pointer = regexp.MustCompile(`^(/([^~/]|~[01])*)+$`)
 
-func badPointer(p string) bool { return p != "" && !strings.HasPrefix(p, "/") }
+var errPointer = errors.New("want a JSON pointer (RFC 6901) such as /status or /messages/0/id")
 
 // holds reports whether the answer's body says so. What is not there, or no JSON, says nothing.
-func (c condition) holds(answer []byte) bool {
-	text := string(answer)
-	if c.field != "" {
-		found, ok := at(answer, c.field)
-		if !ok {
-			return false
-		}
-		text = found
+func (c *Condition) holds(answer []byte) bool {
+	if c == nil {
+		return false
 	}
-	if c.pattern != nil {
-		return c.pattern.MatchString(text)
-	}
-	return slices.Contains(c.values, text)
+	found, ok := at(answer, c.Field)
+	return ok && slices.Contains(c.Values, found)
 }
 
 // at returns the text, number or boolean that the pointer leads to, as text.

@@ -11,7 +11,7 @@
 //
 //	no answer, request not yet written          provider (surely not sent)
 //	no answer, request written at least partly  unknown_outcome
-//	a failure's condition holds                 its class
+//	the failure's condition holds               provider
 //	a success status and, if set, its condition accepted
 //	2xx otherwise, or an answer that breaks off unknown_outcome
 //	3xx, 401, 403                               our_config, of the account
@@ -20,7 +20,8 @@
 //	4xx otherwise                               our_config
 //	5xx                                         unknown_outcome
 //
-// A status may be given another class. A 5xx is taken for unknown, because a gateway that fails after it
-// has handed a text on answers so; the next provider then takes over when the breaker opens, after five
-// texts. Where the gateway promises that a 503 was not processed, give it the class provider.
+// The conditions are fields of a JSON answer and their values; the failure's counts whatever the status is.
+// A 5xx without it is taken for unknown, because a gateway that fails after it has handed a text on answers
+// so; the next provider then takes over when the breaker opens, after five texts. Where the gateway says in
+// its answer that it did not send, let that be the failure's condition: the next provider is asked at once.
 package gateway

@@ -3,17 +3,14 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/outbound"
-	"github.com/latchkey-id/latchkey/internal/sms"
 )
 
 // Content types of the request.
@@ -44,26 +41,14 @@ type Options struct {
 	// Success has to hold as well, if it is set. Without it, and without an IDField, the status alone
 	// decides: a login page answered with 200 would be taken for a success.
 	Success *Condition
-	// Failures say by the answer, whatever its status, that the text was not sent. The first that holds
-	// counts.
-	Failures []Failure
+	// Failure says by the answer, whatever its status, that the text was not sent.
+	Failure *Condition
 	// IDField is a JSON pointer to the provider's own name for the text.
 	IDField string
-	// FailureClasses are the classes of answers by their status, from 300 to 599, where they are others
-	// than the package's.
-	FailureClasses map[int]sms.Class
 	// Timeout bounds one Send from connecting to the end of the answer. Default 5 s.
 	Timeout time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-}
-
-// Failure is how an answer says no.
-type Failure struct {
-	Condition
-	// Class is what the refusal means; Account says that it is meant for all destinations.
-	Class   sms.Class
-	Account bool
 }
 
 func (o Options) withDefaults() Options {
@@ -85,56 +70,27 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// check returns every mistake that stands by itself, each with the key of the setting.
-func (o Options) check() error {
-	var errs []error
-	fail := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s.%s: "+format, append([]any{o.Path, key}, args...)...))
-	}
+// check tells fail every mistake that stands by itself, each with the key of the setting.
+func (o Options) check(fail func(key string, err error)) {
 	if o.Name == "" {
-		fail("name", "missing: routes and the record of texts name the provider")
+		fail("name", errors.New("missing: routes and the record of texts name the provider"))
 	}
 	if o.Method != http.MethodPost && o.Method != http.MethodPut {
-		fail("method", "want POST or PUT: a GET would carry the code in the URL, which servers log")
+		fail("method", errors.New("want POST or PUT: a GET would carry the code in the URL, which servers log"))
 	}
 	if o.Timeout < 0 {
-		fail("timeout", "want a duration above zero, such as 5s")
+		fail("timeout", errors.New("want a duration above zero, such as 5s"))
 	}
 	for _, status := range o.SuccessStatus {
 		if status < 200 || status > 299 {
-			fail("success_status", "%d: want statuses from 200 to 299", status)
+			fail("success_status", fmt.Errorf("%d: want statuses from 200 to 299", status))
 		}
 	}
-	for _, status := range slices.Sorted(maps.Keys(o.FailureClasses)) {
-		if status < 300 || status > 599 {
-			fail("failure_classes", "%d: want statuses from 300 to 599", status)
-		}
-		if class := o.FailureClasses[status]; !known(class) {
-			fail("failure_classes", "%d: no class %q: want one of %s", status, class, classNames())
-		}
+	o.Success.check(func(key string, err error) { fail("success_"+key, err) })
+	o.Failure.check(func(key string, err error) { fail("failure_"+key, err) })
+	if o.IDField != "" && !pointer.MatchString(o.IDField) {
+		fail("id_field", errPointer)
 	}
-	for i, f := range o.Failures {
-		if !known(f.Class) {
-			fail(fmt.Sprintf("failures[%d].class", i), "no class %q: want one of %s", f.Class, classNames())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// classes are those that an answer can have.
-var classes = []sms.Class{
-	sms.NumberPermanent, sms.NumberTemporary, sms.OptedOut, sms.RiskBlocked, sms.OurConfig, sms.Rate,
-	sms.Provider, sms.UnknownOutcome, sms.Late,
-}
-
-func known(c sms.Class) bool { return slices.Contains(classes, c) }
-
-func classNames() string {
-	names := make([]string, len(classes))
-	for i, c := range classes {
-		names[i] = string(c)
-	}
-	return strings.Join(names, ", ")
 }
 
 // checkURL checks the part before the query, and that the whole can be parsed once it is filled in.
@@ -157,7 +113,8 @@ func isLoopback(host string) bool {
 }
 
 var (
-	headerName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+	// headerName is a token (RFC 9110 §5.6.2).
+	headerName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
 	headerValue = regexp.MustCompile(`^[\t -~]*$`)
 	// reserved are headers that the request has of itself.
 	reserved = []string{"Host", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Te", "Trailer", "Upgrade", "Expect"}

@@ -1,11 +1,11 @@
 package gateway_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-id/latchkey/internal/sms"
 	"github.com/latchkey-id/latchkey/internal/sms/gateway"
 )
 
@@ -21,6 +21,9 @@ func TestNewChecksOptions(t *testing.T) {
 	}
 	success := func(c gateway.Condition) func(*gateway.Options) {
 		return func(o *gateway.Options) { o.Success = &c }
+	}
+	failure := func(c gateway.Condition) func(*gateway.Options) {
+		return func(o *gateway.Options) { o.Failure = &c }
 	}
 	for _, tc := range []struct {
 		name string
@@ -41,36 +44,40 @@ func TestNewChecksOptions(t *testing.T) {
 		{"host by placeholder", at("https://{to_digits}.example.com/"), "only in its query"},
 		{"path by placeholder", at("https://sms.example.com/{ref}?a=b"), "only in its query"},
 		{"code in the URL", at("https://sms.example.com/?text={body}"), "url: {body} stands only in the request's body"},
-		{"unknown placeholder", at("https://sms.example.com/?n={phone}"), "no placeholder {phone}"},
+		{"unknown placeholder", at("https://sms.example.com/?n={phone}"), "url: has an unknown placeholder"},
 
 		{"no body", body(""), "body: want JSON"},
 		{"not JSON", body(`{"to":"{to}","text":"{body}"`), "body: want JSON"},
 		{"value outside of quotes", body(`{"to":"{to}","text":{body}}`), "placeholders within its texts"},
 		{"number outside of quotes", body(`{"to":{to_digits},"text":"{body}"}`), "placeholders within its texts"},
-		{"unknown placeholder in it", body(`{"to":"{to}","text":"{code}"}`), "no placeholder {code}"},
+		{"unknown placeholder in it", body(`{"to":"{to}","text":"{code}"}`), "body: has an unknown placeholder"},
 		{"without the text", body(`{"to":"{to}"}`), "no {body} in it"},
 		{"to nobody", body(`{"text":"{body}"}`), "would go to nobody"},
 		{"broken form", form("to={to}&text={body}&%zz"), "body: want a form"},
+		{"from nobody", form("from={from}&to={to}&text={body}"), "from: missing: {from} stands for it"},
+		{"from nobody, in a header", header("X-From", "{from}"), "from: missing"},
+		{"braces in the path", at("https://sms.example.com/{1}/send"), "only in its query"},
+		{"no scheme", at("sms.example.com"), "url: want an address"},
 		{"another type", func(o *gateway.Options) { o.ContentType = "text/xml" }, "content_type: want"},
 
-		{"code in a header", header("X-Text", "{body}"), `headers: "X-Text": {body} stands only`},
+		{"code in a header", header("X-Text", "{body}"), "headers.X-Text: {body} stands only"},
 		{"host", header("host", "x"), "set by Latchkey"},
 		{"content type", header("content-type", "x"), "set by Latchkey"},
+		{"header twice", func(o *gateway.Options) {
+			o.Headers = map[string]string{"X-Key": secret, "x-key": secret}
+		}, "headers.x-key: the same header as X-Key"},
+		{"unknown placeholder in a header", header("X-Key", "{hunter}"+secret), "headers.X-Key: has an unknown placeholder"},
 		{"header with a line break", header("X-Key", secret+"\r\nX-Evil: 1"), "printable ASCII"},
 		{"no header's name", header("X Key", "1"), "want a header's name"},
 
 		{"success of 3xx", func(o *gateway.Options) { o.SuccessStatus = []int{302} }, "success_status: 302"},
-		{"failure of 2xx", func(o *gateway.Options) { o.FailureClasses = map[int]sms.Class{200: sms.Provider} }, "failure_classes: 200"},
-		{"unknown class", func(o *gateway.Options) { o.FailureClasses = map[int]sms.Class{500: "down"} }, `no class "down"`},
-		{"withheld", func(o *gateway.Options) { o.FailureClasses = map[int]sms.Class{500: sms.Withheld} }, `no class "withheld"`},
-		{"failure without class", func(o *gateway.Options) {
-			o.Failures = []gateway.Failure{{Condition: gateway.Condition{Match: "x"}}}
-		}, "failures[0].class"},
-		{"failure without condition", func(o *gateway.Options) { o.Failures = []gateway.Failure{{Class: sms.Provider}} }, "failures[0]: set either"},
-		{"values and match", success(gateway.Condition{Field: "/a", Values: []string{"1"}, Match: "1"}), "success: set either"},
-		{"values of nothing", success(gateway.Condition{Values: []string{"1"}}), "success: values need a field"},
-		{"no pointer", success(gateway.Condition{Field: "status", Values: []string{"1"}}), "success: want a JSON pointer"},
-		{"no expression", success(gateway.Condition{Match: "("}), "success: match is no regular expression"},
+		{"success's values of nothing", success(gateway.Condition{Values: []string{"1"}}), "success_field: missing"},
+		{"success of no values", success(gateway.Condition{Field: "/a"}), "success_values: missing"},
+		{"success's field is no pointer", success(gateway.Condition{Field: "status", Values: []string{"1"}}), "success_field: want a JSON pointer"},
+		{"failure's values of nothing", failure(gateway.Condition{Values: []string{"1"}}), "failure_field: missing"},
+		{"failure of no values", failure(gateway.Condition{Field: "/a"}), "failure_values: missing"},
+		{"failure's field is no pointer", failure(gateway.Condition{Field: "/~2", Values: []string{"1"}}), "failure_field: want a JSON pointer"},
+		{"pointer with escapes", success(gateway.Condition{Field: "/a~1b/0", Values: []string{"1"}}), ""},
 		{"id that is no pointer", func(o *gateway.Options) { o.IDField = "id" }, "id_field: want a JSON pointer"},
 		{"timeout", func(o *gateway.Options) { o.Timeout = -1 }, "timeout: want"},
 	} {
@@ -84,4 +91,22 @@ func TestNewChecksOptions(t *testing.T) {
 		require.ErrorContains(t, err, tc.want, tc.name)
 		require.NotContains(t, err.Error(), secret, tc.name)
 	}
+}
+
+// Each mistake is on a line of its own that begins with its setting, as config check prints it.
+func TestEveryMistakeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	_, err := gateway.New(gateway.Options{
+		Name: "acme", URL: "http://sms.example.com/", Method: "GET", ContentType: "text/xml", Body: "x",
+		Headers: map[string]string{"Host": secret, "X Key": secret}, SuccessStatus: []int{302},
+		Success: &gateway.Condition{}, Failure: &gateway.Condition{Field: "x", Values: []string{"1"}}, IDField: "id",
+	})
+	var keys []string
+	for line := range strings.Lines(err.Error()) {
+		key, _, _ := strings.Cut(strings.TrimPrefix(line, "sms.providers.acme."), ":")
+		keys = append(keys, key)
+	}
+	require.Equal(t, []string{
+		"method", "success_status", "success_field", "success_values", "failure_field", "id_field", "url", "content_type", "headers.Host", "headers",
+	}, keys)
 }

@@ -15,9 +15,8 @@ import (
 // here, for it may repeat the number or the code.
 func (s *Sender) outcome(a answer, m sms.Message) (sms.Receipt, error) {
 	e := &sms.Error{Status: a.status, RetryAfter: outbound.RetryAfter(a.header, s.opts.Now())}
-	if i := slices.IndexFunc(s.failures, func(c condition) bool { return a.whole && c.holds(a.body) }); i >= 0 {
-		f := s.opts.Failures[i]
-		e.Class, e.Account, e.Reason = f.Class, f.Account, "the answer says so, by its failure's condition"
+	if a.whole && s.opts.Failure.holds(a.body) {
+		e.Class, e.Reason = sms.Provider, "the answer says so, by the failure's condition"
 		return sms.Receipt{}, e
 	}
 	if a.status/100 != 2 {
@@ -39,9 +38,9 @@ func (s *Sender) doubt(a answer, id string) string {
 		return "a status that is neither among the successes nor a failure"
 	case !a.whole:
 		return "accepted, but in an answer that breaks off or is too long"
-	case s.success != nil && !s.success.holds(a.body):
-		return "an answer that fulfils neither the success's condition nor a failure's"
-	case s.success == nil && s.opts.IDField != "" && id == "":
+	case s.opts.Success != nil && !s.opts.Success.holds(a.body):
+		return "an answer that fulfils neither the success's condition nor the failure's"
+	case s.opts.Success == nil && s.opts.IDField != "" && id == "":
 		return "accepted, but in an answer without an id"
 	}
 	return ""
@@ -79,9 +78,5 @@ func (s *Sender) byStatus(status int, e *sms.Error) {
 		e.Class, e.Reason = sms.OurConfig, "request refused"
 	default:
 		e.Class, e.Reason = sms.UnknownOutcome, "the gateway failed, perhaps after it had sent"
-	}
-	if class, ok := s.opts.FailureClasses[status]; ok {
-		e.Class, e.Reason = class, "by its status, as the settings say"
-		e.Account = e.Account && class == sms.OurConfig
 	}
 }

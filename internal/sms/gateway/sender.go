@@ -27,8 +27,6 @@ type Sender struct {
 	url       template
 	headers   map[string]template
 	body      template
-	success   *condition
-	failures  []condition // of opts.Failures, in their order
 	transport *http.Transport
 }
 
@@ -40,29 +38,20 @@ func New(opts Options) (*Sender, error) {
 	// An answer on a connection of its own can only be to its own request, and no idle connection can
 	// break under a text. The gateway is somebody's program, and texts are few.
 	s.transport.DisableKeepAlives = true
-	errs := []error{opts.check()}
-	at := func(key string, err error) {
+	var errs []error
+	fail := func(key string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s.%s: %w", opts.Path, key, err))
 		}
 	}
+	opts.check(fail)
 	var err error
 	s.url, err = newURL(opts.URL)
-	at("url", err)
-	s.body, err = newBody(opts.ContentType, opts.Body)
-	at("body", err)
-	if err == nil && !s.body.uses(to, toDigits) && !s.url.uses(to, toDigits) {
-		at("body", errors.New("neither {to} nor {to_digits} is in it or in the URL: the text would go to nobody"))
-	}
-	at("headers", s.readHeaders())
-	at("success", s.readSuccess())
-	for i, f := range opts.Failures {
-		c, err := newCondition(f.Condition)
-		at(fmt.Sprintf("failures[%d]", i), err)
-		s.failures = append(s.failures, c)
-	}
-	if badPointer(opts.IDField) {
-		at("id_field", errPointer)
+	fail("url", err)
+	s.readBody(fail)
+	s.readHeaders(fail)
+	if opts.From == "" && s.uses(from) {
+		fail("from", errors.New("missing: {from} stands for it"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -70,37 +59,48 @@ func New(opts Options) (*Sender, error) {
 	return s, nil
 }
 
+func (s *Sender) readBody(fail func(key string, err error)) {
+	var err error
+	switch s.body, err = newBody(s.opts.ContentType, s.opts.Body); {
+	case errors.Is(err, errContentType):
+		fail("content_type", err)
+	case err != nil:
+		fail("body", err)
+	case !s.body.uses(to, toDigits) && !s.url.uses(to, toDigits):
+		fail("body", errors.New("neither {to} nor {to_digits} is in it or in the URL: the text would go to nobody"))
+	}
+}
+
+// uses reports whether a placeholder is anywhere in a request.
+func (s *Sender) uses(name string) bool {
+	all := slices.Collect(maps.Values(s.headers))
+	return slices.ContainsFunc(append(all, s.url, s.body), func(t template) bool { return t.uses(name) })
+}
+
 // readHeaders never repeats a value: it may be a credential.
-func (s *Sender) readHeaders() error {
-	var errs []error
+func (s *Sender) readHeaders(fail func(key string, err error)) {
+	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.opts.Headers)) {
 		t, err := newTemplate(s.opts.Headers[name], url.QueryEscape, anywhere...)
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		_, twice := s.headers[canonical]
 		switch {
-		case !headerName.MatchString(name), twice:
-			err = errors.New("want a header's name, once")
+		case !headerName.MatchString(name):
+			fail("headers", fmt.Errorf("%q: want a header's name, such as Authorization", name))
+			continue
+		case seen[canonical] != "":
+			err = fmt.Errorf("the same header as %s: keep one", seen[canonical])
 		case slices.Contains(reserved, canonical):
 			err = errors.New("is set by Latchkey: leave it out, content_type is a setting of its own")
 		case !headerValue.MatchString(t.text):
 			err = errors.New("its value holds what no header may: want printable ASCII on one line")
 		}
+		seen[canonical] = name
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%q: %w", name, err))
+			fail("headers."+name, err)
 			continue
 		}
 		s.headers[canonical] = t
 	}
-	return errors.Join(errs...)
-}
-
-func (s *Sender) readSuccess() error {
-	if s.opts.Success == nil {
-		return nil
-	}
-	c, err := newCondition(*s.opts.Success)
-	s.success = &c
-	return err
 }
 
 // Close drops connections. The Sender can still be used.

@@ -31,17 +31,19 @@ type template struct {
 	escape func(string) string
 }
 
-// newTemplate refuses placeholders that do not exist or may not stand there.
+// newTemplate refuses placeholders that do not exist or may not stand there. Its error does not repeat
+// them: what is in braces may be part of a credential.
 func newTemplate(text string, escape func(string) string, may ...string) (template, error) {
+	t := template{text, escape}
 	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
 		switch name := found[1]; {
 		case name == body && !slices.Contains(may, body):
-			return template{}, errors.New("{body} stands only in the request's body: servers log URLs and headers, and it holds a code")
+			return t, errors.New("{body} stands only in the request's body: servers log URLs and headers, and it holds a code")
 		case !slices.Contains(may, name):
-			return template{}, fmt.Errorf("no placeholder {%s}: there are {%s}", name, strings.Join(may, "}, {"))
+			return t, fmt.Errorf("has an unknown placeholder: there are {%s}", strings.Join(may, "}, {"))
 		}
 	}
-	return template{text, escape}, nil
+	return t, nil
 }
 
 func (t template) fill(values map[string]string) string {
@@ -88,7 +90,7 @@ func newBody(contentType, text string) (template, error) {
 			return t, errors.New("want a form, such as to={to}&text={body}")
 		}
 	default:
-		return t, errors.New("content_type: want " + JSON + " or " + Form)
+		return t, errContentType
 	}
 	if !t.uses(body) {
 		return t, errors.New("no {body} in it: the text would go out without the code")
@@ -96,9 +98,11 @@ func newBody(contentType, text string) (template, error) {
 	return t, nil
 }
 
+var errContentType = errors.New("want " + JSON + " or " + Form)
+
 // newURL refuses placeholders before the query: they could choose another place to send to.
 func newURL(text string) (template, error) {
-	if before, _, _ := strings.Cut(text, "?"); placeholder.MatchString(before) {
+	if before, _, _ := strings.Cut(text, "?"); strings.ContainsAny(before, "{}") {
 		return template{}, errors.New("placeholders stand only in its query, after the question mark")
 	}
 	t, err := newTemplate(text, url.QueryEscape, anywhere...)

@@ -49,20 +49,6 @@ func TestNewChecksSendersAndCallback(t *testing.T) {
 		opts.Path, opts.Senders = "sms.providers.second", map[string]string{tc.country: tc.sender}
 		wantError(t, opts, tc.want)
 	}
-	for address, want := range map[string]string{
-		"https://id.example.com/webhooks/twilio/status": "",
-		"http://127.0.0.1:8080/webhooks/twilio/status":  "",
-		"http://id.example.com/webhooks/twilio/status":  "sms.twilio.status_callback: want https",
-		"https://my_id.example.com/webhooks":            "underscore",
-		"https://user:secret@id.example.com/webhooks":   "sms.twilio.status_callback: want an address",
-		"https://id.example.com/webhooks#rc=3":          "want an address",
-		"id.example.com/webhooks":                       "want an address",
-		"ftp://id.example.com/webhooks":                 "want https",
-	} {
-		opts := options("")
-		opts.StatusCallback = address
-		wantError(t, opts, want)
-	}
 	opts := twilio.Options{Path: "sms.providers.second", Timeout: -1, BaseURL: "x"}
 	_, err := twilio.New(opts)
 	require.NotContains(t, err.Error(), "sms.twilio", "every key is the account's own")

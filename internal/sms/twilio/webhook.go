@@ -56,16 +56,16 @@ var tokenShape = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 // of what is signed. Every mistake is returned at once, with its setting's key.
 func NewWebhook(publicURL string, accounts []WebhookAccount) (*Webhook, error) {
 	w := &Webhook{url: publicURL, accounts: map[string]webhookAccount{}}
-	var errs []error
-	if err := checkPublic(publicURL); err != nil {
-		errs = append(errs, fmt.Errorf("webhook's URL: %w", err))
-	}
-	for _, each := range accounts {
+	errs := []error{checkPublic(publicURL)}
+	for i, each := range accounts {
 		if each.Name == "" {
 			each.Name = Options{}.withDefaults().Name
 		}
 		if each.Path == "" {
 			each.Path = defaultPath
+		}
+		if i == 0 && errs[0] != nil { // once for all accounts: they are called back at one address
+			errs[0] = fmt.Errorf("%s.auth_token: with it Twilio is asked to call the public URL: %w", each.Path, errs[0])
 		}
 		errs = append(errs, w.add(each))
 	}

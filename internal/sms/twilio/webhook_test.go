@@ -172,6 +172,7 @@ func TestWebhookTakes(t *testing.T) {
 func TestNewWebhookChecks(t *testing.T) {
 	t.Parallel()
 	good := twilio.WebhookAccount{AccountSID: twiliotest.AccountSID, Tokens: []string{vectorToken}}
+	one := []twilio.WebhookAccount{good}
 	with := func(edit func(*twilio.WebhookAccount)) []twilio.WebhookAccount {
 		a := good
 		edit(&a)
@@ -182,10 +183,14 @@ func TestNewWebhookChecks(t *testing.T) {
 		accounts      []twilio.WebhookAccount
 		want          string
 	}{
-		{"http", "http://id.example.com/x", nil, "want https"},
-		{"query", vectorURL + "?", nil, "want an address"},
-		{"underscore", "https://my_id.example.com/x", nil, "underscore"},
-		{"path only", "/webhooks", nil, "want an address"},
+		{"http", "http://id.example.com/x", one, "sms.twilio.auth_token: with it Twilio is asked to call the public URL: want https"},
+		{"ftp", "ftp://id.example.com/x", one, "want https"},
+		{"query", vectorURL + "?", one, "want an address"},
+		{"fragment", vectorURL + "#rc=3", one, "want an address"},
+		{"a user", "https://user:" + vectorToken + "@id.example.com/x", one, "want an address"},
+		{"underscore", "https://my_id.example.com/x", one, "underscore"},
+		{"path only", "/webhooks", one, "want an address"},
+		{"no scheme", "id.example.com/webhooks", one, "want an address"},
 		{"no token", vectorURL, with(func(a *twilio.WebhookAccount) { a.Tokens = nil }), "sms.twilio.auth_token: missing"},
 		{"empty token", vectorURL, with(func(a *twilio.WebhookAccount) { a.Tokens = []string{""} }), "sms.twilio.auth_token: want"},
 		{"API key's secret", vectorURL, with(func(a *twilio.WebhookAccount) { a.Tokens = []string{"SKshort"} }), "sms.twilio.auth_token: want"},
@@ -196,8 +201,12 @@ func TestNewWebhookChecks(t *testing.T) {
 		require.ErrorContains(t, err, tc.want, tc.name)
 		require.NotContains(t, err.Error(), vectorToken)
 	}
-	_, err := twilio.NewWebhook("http://127.0.0.1:8080/x", []twilio.WebhookAccount{good})
+	_, err := twilio.NewWebhook("http://127.0.0.1:8080/x", one)
 	require.NoError(t, err)
+	second := twilio.WebhookAccount{Name: "b", Path: "sms.providers.b", AccountSID: "AC" + vectorToken, Tokens: []string{vectorToken}}
+	_, err = twilio.NewWebhook("https://my_id.example.com/x", append(one, second))
+	require.ErrorContains(t, err, "sms.twilio.auth_token: ")
+	require.NotContains(t, err.Error(), "\n", "once for all accounts")
 }
 
 // What comes back from the stand-in, for a text that was sent there, is what Twilio's vector is.

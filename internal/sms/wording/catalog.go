@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/latchkey-id/latchkey/internal/sms"
 )
 
 // Options say what texts are made of. A mistake is reported under the name of its setting.
@@ -99,39 +97,6 @@ func (c *Catalog) codeText(template, hash, code string, left time.Duration) stri
 
 func (c *Catalog) noticeText(template string, at time.Time) string {
 	return strings.NewReplacer(placeBrand, c.brand, placeTime, at.UTC().Format("15:04 UTC")).Replace(template)
-}
-
-// Sample is a text at its longest.
-type Sample struct {
-	Language Language
-	Kind     sms.Kind
-	// Hashed says that an app's hash is in it.
-	Hashed bool
-	// Own says that the template is the operator's. Otherwise it is the Variant-th of Variants of
-	// ours, which get shorter.
-	Own               bool
-	Variant, Variants int
-	Body              string
-}
-
-// Samples returns each text of each language at its longest, for an operator to read: by language,
-// first the code, then the code with an app's hash if any client has one, then the notice.
-func (c *Catalog) Samples() []Sample {
-	var all []Sample
-	add := func(l Language, kind sms.Kind, v variant, hashed bool, body string) {
-		all = append(all, Sample{
-			Language: l, Kind: kind, Hashed: hashed, Own: v.own, Variant: v.number, Variants: v.of, Body: body,
-		})
-	}
-	for _, l := range c.Languages() {
-		chosen := c.languages[l]
-		add(l, sms.KindCode, chosen.code, false, c.codeText(chosen.code.template, "", longestCode, longestLife))
-		if len(c.hashes) > 0 {
-			add(l, sms.KindCode, chosen.hashed, true, c.codeText(chosen.hashed.template, c.anyHash(), longestCode, longestLife))
-		}
-		add(l, sms.KindNotice, chosen.notice, false, c.noticeText(chosen.notice.template, anyTime))
-	}
-	return all
 }
 
 // anyHash is one of the apps' hashes; all are of one length. It is empty if there is none.

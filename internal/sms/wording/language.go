@@ -45,12 +45,6 @@ func (c *Catalog) Pick(requested, clientDefault, country string) Language {
 	return c.fallback
 }
 
-// Speaks reports whether the catalog has texts in a language, given by its tag, or in a wider one.
-func (c *Catalog) Speaks(tag string) bool {
-	_, ok := find(parse(tag), c.languages)
-	return ok
-}
-
 // find returns the closest of the languages to tag.
 func find(tag language.Tag, languages map[Language]choice) (Language, bool) {
 	for _, l := range wider(tag) {

@@ -124,14 +124,6 @@ func TestPickFindsTheClosestOfTheOperators(t *testing.T) {
 	}
 }
 
-func TestSpeaks(t *testing.T) {
-	t.Parallel()
-	texts := catalog(t, nil)
-	for tag, want := range map[string]bool{"de": true, "de-CH": true, "zh_TW": true, "it": false, "": false, "und": false, "deutsch": false} {
-		require.Equal(t, want, texts.Speaks(tag), "%q", tag)
-	}
-}
-
 // TestPickReadsNoMoreThanItMust: the header is the caller's, and may be as long as the server takes.
 func TestPickReadsNoMoreThanItMust(t *testing.T) {
 	texts := catalog(t, nil)

@@ -182,9 +182,9 @@ func midnight(t *testing.T, s suite) {
 	require.Equal(t, rule.AllDay, take(t, service, staff), "the old day is not there again")
 	s.clock.Advance(2 * time.Second)
 	require.Equal(t, rule.AllDay, take(t, service, staff), "nor is the new one")
-	standing, err := service.Standing(t.Context())
+	state, err := s.Read(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, "2026-03-06T00:00:00Z", standing.DayEnds.Format(time.RFC3339))
+	require.Equal(t, "2026-03-06T00:00:00Z", state.Ends[spend.Day].Format(time.RFC3339))
 }
 
 func weekAhead(t *testing.T, s suite) {
@@ -244,8 +244,10 @@ func money(t *testing.T, s suite) {
 	require.NoError(t, err)
 	require.Equal(t, spend.Micros(1_700_000), standing.Spent)
 	require.Equal(t, spend.Micros(1_000_000), standing.Budget)
+	state, err := s.Read(t.Context())
+	require.NoError(t, err)
 	require.Equal(t, []spend.Block{
-		{Rule: rule.BudgetStrangers, Until: standing.DayEnds}, {Rule: rule.BudgetUntrusted, Until: standing.DayEnds},
+		{Rule: rule.BudgetStrangers, Until: state.Ends[spend.Day]}, {Rule: rule.BudgetUntrusted, Until: state.Ends[spend.Day]},
 	}, standing.Blocks)
 	s.clock.Advance(12 * time.Hour)
 	require.Empty(t, pay(strange), "00:00 UTC")
