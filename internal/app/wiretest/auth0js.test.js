@@ -26,7 +26,7 @@ describe('auth0-js', () => {
       [serveApp(), serveApp(), serveApp({ trusted: false })]);
     latchkey = await startLatchkey({
       cors: { allow_loopback: false },
-      limits: { number: { guesses_per_source_day: 6 } },
+      limits: { number: { guesses_per_source_day: 6, guesses_per_day: 6, guesses_alarm: 5 } },
       clients: { browser: { audiences: [audience], grants: ['passwordless', 'legacy_ro'], origins: [registered] } },
     });
     browser = await chromium.launch({
