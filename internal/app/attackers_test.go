@@ -9,7 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-id/latchkey/internal/limit"
+	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/rule"
@@ -17,22 +17,13 @@ import (
 
 func isWrong(err error) bool { return errors.Is(err, otp.ErrInvalidCode) }
 
-// refusal is which rule refuses, and for how long.
+// refusal is which rule refuses, and for how long: a code that has no guesses left does not say.
 func refusal(err error) (rule.Name, time.Duration) {
-	var source *limit.Error
-	var throttled *otp.ThrottledError
-	var blocked *otp.BlockedError
-	switch {
-	case errors.As(err, &source):
-		return source.Rule, source.RetryAfter
-	case errors.As(err, &throttled):
-		return throttled.Rule, throttled.RetryAfter
-	case errors.As(err, &blocked):
-		return blocked.Rule, blocked.RetryAfter
-	case errors.Is(err, otp.ErrTooManyGuesses):
-		return rule.CodeGuesses, 30 * time.Second
+	name, wait := login.RefusedBy(err)
+	if name == rule.CodeGuesses {
+		wait = 30 * time.Second
 	}
-	return "", 0
+	return name, wait
 }
 
 // ofSource reports whether a rule asks the whole address to wait, so that another number is no way out.

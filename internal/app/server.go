@@ -215,7 +215,7 @@ func (s *server) openLimits(ctx context.Context, codes *otp.Service, router *sms
 	s.purse = spend.NewService(redis.NewSpend(s.redis, c.Redis.KeyPrefix), newSpendRules(c), s.crowd.people, s.store,
 		spend.Options{CodeLife: c.Codes.Lifetime, Log: s.log})
 	s.dispatch = dispatch.New(dispatch.Options{
-		Store: s.store, Providers: router, Purse: s.purse, Prices: newPrices(c), Codes: codes, Block: codes.Block,
+		Store: s.store, Providers: router, Purse: s.purse, Prices: newPrices(c), Codes: codes,
 		Observer: s.watch, Log: s.log, Now: s.now,
 	})
 	return nil

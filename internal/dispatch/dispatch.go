@@ -60,12 +60,9 @@ type Options struct {
 	Purse     *spend.Service
 	Prices    spend.Prices
 	Codes     *otp.Service
-	// Block is what neighbouring numbers have in common, a keyed digest of all but the last four
-	// digits (M4).
-	Block    func(phone.Number) string
-	Observer Observer
-	Log      *slog.Logger
-	Now      func() time.Time
+	Observer  Observer
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Service sends texts. It is an sms.Sender, for a queue whose results go to Outcome. It is safe for
@@ -130,7 +127,7 @@ func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 		return known, errAway("the record")
 	}
 	segments, _ := sms.Segments(m.Body)
-	known.Stranger, known.Cost = !who.Known, sms.Micros(s.Prices.Of(m.Country, segments))
+	known.Stranger = !who.Known
 	if m.Kind == sms.KindTest { // an operator knows what they do
 		return s.hand(ctx, m, known)
 	}
@@ -139,7 +136,8 @@ func (s *Service) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 		return known, withheld(rule.Undeliverable)
 	}
 	verdict, err := s.take(ctx, spend.Text{
-		Country: m.Country, Block: s.Block(m.To), Stranger: known.Stranger, Trusted: m.Trusted, Listed: m.Listed, Cost: spend.Micros(known.Cost),
+		Country: m.Country, Block: s.Codes.Block(m.To), Stranger: known.Stranger, Trusted: m.Trusted, Listed: m.Listed,
+		Cost: s.Prices.Of(m.Country, segments),
 	})
 	if err != nil {
 		s.Log.WarnContext(ctx, "nobody knows what texts may cost", "to", m.To, "error", err)
@@ -172,7 +170,7 @@ func (s *Service) take(ctx context.Context, t spend.Text) (spend.Verdict, error)
 // hand gives the text to a provider, and returns what was known before together with its receipt.
 func (s *Service) hand(ctx context.Context, m sms.Message, known sms.Receipt) (sms.Receipt, error) {
 	receipt, err := s.Providers.Send(ctx, m)
-	receipt.Stranger, receipt.Cost = known.Stranger, known.Cost
+	receipt.Stranger = known.Stranger
 	var failure *sms.Error
 	if errors.As(err, &failure) && failure.Class == sms.Withheld { // no provider is asked at the moment
 		s.Observer.Ruled(failure.Rule, true)

@@ -263,7 +263,7 @@ func newWorldOver(t *testing.T, store *sql.Store, clock *spendtest.Clock, rules 
 	require.NoError(t, err)
 	w.staff(t, alice, bob)
 	w.parts = dispatch.Options{
-		Store: w.store, Providers: w.router, Purse: w.purse, Prices: spend.Prices{Default: price}, Codes: w.codes, Block: w.codes.Block,
+		Store: w.store, Providers: w.router, Purse: w.purse, Prices: spend.Prices{Default: price}, Codes: w.codes,
 		Observer: w.observed, Log: log, Now: clock.Now,
 	}
 	w.Service = dispatch.New(w.parts)

@@ -200,7 +200,7 @@ func (s *Service) Tag(number phone.Number) string {
 	return s.keys.deriveSlot(Key{Number: number}).Number
 }
 
-// Block stands for all numbers that differ from number in the last four digits only.
+// Block stands for all numbers that differ from number in the last four digits only (M4).
 func (s *Service) Block(number phone.Number) string {
 	const last = 4
 	e164 := number.E164()

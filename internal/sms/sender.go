@@ -54,9 +54,8 @@ type Receipt struct {
 	// Provider is the name of the one that took it, ID its own name for the message.
 	Provider string
 	ID       string
-	// Stranger says that HR does not know the number, and Cost what the text costs by the price list.
+	// Stranger says that HR does not know the number.
 	Stranger bool
-	Cost     Micros
 }
 
 // Sender hands one message to a provider. A failure is an *Error. Implementations make one
